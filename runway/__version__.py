@@ -1,0 +1,3 @@
+"""Version of the SDK, reported by `GET /meta`."""
+
+__version__ = "1.0.0"

@@ -1,0 +1,1 @@
+"""GPU-aware inference server for Runway model scripts. Importing this package imports nothing else."""

@@ -1,0 +1,71 @@
+"""Packaging entry: the top-level folders `workers` and `batching` install inside `runway_serve`."""
+
+from pathlib import Path
+
+from setuptools import setup
+
+HERE = Path(__file__).parent
+VERSION = (HERE / "runway" / "__version__.py").read_text().split('"')[1]
+
+CORE = [
+    "a2wsgi>=1.10",
+    "flask>=3.0",
+    "flask-cors>=5.0",
+    "greenlet>=3.0",
+    "gunicorn>=22",
+    "httptools>=0.6",
+    "msgpack>=1.0",
+    "numpy>=1.26",
+    "nvidia-ml-py>=12.535",
+    "orjson>=3.9",
+    "pillow>=10",
+    "prometheus-client>=0.19",
+    "pybase64>=1.3",
+    "PyYAML>=6",
+    "pyzmq>=25",
+    "simplejpeg>=1.7",
+    "uvicorn>=0.30",
+    "uvloop>=0.19; sys_platform != 'win32'",
+    "websockets>=13",
+]
+EXTRAS = {
+    "torch": ["torch>=2.1"],
+    "tensorflow": ["tensorflow>=2.15"],
+    "ray": ["ray[serve]>=2.9"],
+    "dev": [
+        "hypothesis>=6.100",
+        "mypy>=1.10",
+        "psutil>=5.9",
+        "pytest>=8.0",
+        "pytest-timeout>=2.3",
+        "requests>=2.31",
+        "ruff>=0.6",
+        "scikit-image>=0.22",
+        "types-PyYAML",
+        "types-psutil",
+        "types-requests",
+        "websocket-client>=1.7",
+    ],
+}
+
+setup(
+    name="runway-serve",
+    version=VERSION,
+    description="Runway model scripts, alive again: the SDK re-made and a GPU-aware inference server for them",
+    long_description=(HERE / "README.md").read_text() if (HERE / "README.md").exists() else "",
+    long_description_content_type="text/markdown",
+    license="MIT",
+    python_requires=">=3.10",
+    packages=[
+        "runway",
+        "runway.data_types",
+        "runway_serve",
+        "runway_serve.workers",
+        "runway_serve.batching",
+    ],
+    package_dir={"runway_serve.workers": "workers", "runway_serve.batching": "batching"},
+    package_data={"": ["py.typed"]},
+    install_requires=CORE,
+    extras_require=EXTRAS,
+    entry_points={"console_scripts": ["runway-serve = runway_serve.cli:main"]},
+)

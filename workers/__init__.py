@@ -1,0 +1,1 @@
+"""Worker processes: devices, the pool that keeps them alive, and the loop inside one."""
