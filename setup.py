@@ -1,11 +1,12 @@
 """Packaging entry: the top-level folders `workers` and `batching` install inside `runway_serve`."""
 
+import re
 from pathlib import Path
 
 from setuptools import setup
 
 HERE = Path(__file__).parent
-VERSION = (HERE / "runway" / "__version__.py").read_text().split('"')[1]
+VERSION = re.search(r"__version__ = \"(.+)\"", (HERE / "runway" / "__version__.py").read_text())[1]
 
 CORE = [
     "a2wsgi>=1.10",
