@@ -1,0 +1,122 @@
+"""The Flask application: every HTTP route of the protocol, over any engine.
+
+`POST /<command>` is served here for `app.test_client()` and in-process use; a server answers it in `runway.asgi`, with
+the same functions of `runway.exchange`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import Flask, request
+from flask import Response as FlaskResponse
+from flask_cors import CORS
+from werkzeug.exceptions import HTTPException
+
+from runway import exchange
+from runway.engine import Engine, call_and_wait
+from runway.exceptions import RunwayError
+
+HTTP_ERRORS = {
+    401: "Unauthorized (well... really unauthenticated but hey I didn't write the spec).",
+    403: "Forbidden.",
+    404: "Not found.",
+    405: "Method not allowed.",
+    413: "The body is too large.",
+    500: "Internal server error.",
+}
+
+
+def create_app(engine: Engine) -> Flask:
+    """The Flask app that speaks the protocol for `engine`."""
+    app = Flask("runway", static_folder=None)
+    app.config["COMPRESS_MIN_SIZE"] = exchange.COMPRESS_MIN_BYTES
+    app.config["MAX_CONTENT_LENGTH"] = exchange.MAX_BODY_BYTES
+    CORS(app)
+    _add_routes(app, engine)
+    _add_error_handlers(app)
+    app.after_request(_compress(app))
+    return app
+
+
+def _add_routes(app: Flask, engine: Engine) -> None:
+    def meta() -> FlaskResponse:
+        return _flask(exchange.answer(exchange.describe(engine)))
+
+    def healthcheck() -> FlaskResponse:
+        return _flask(exchange.answer({"status": engine.status()}))
+
+    def list_options() -> FlaskResponse:
+        return _flask(exchange.answer(engine.manifest.options.to_dict()))
+
+    def setup() -> FlaskResponse:
+        given = exchange.parse_body(_headers(), request.get_data())
+        engine.setup(engine.manifest.options.decode(given))
+        return _flask(exchange.answer({"success": True}))
+
+    def usage(name: str) -> FlaskResponse:
+        return _flask(exchange.answer(engine.manifest.command(name).to_dict()))
+
+    def command(name: str) -> FlaskResponse:
+        call = exchange.open_call(engine.manifest, name, _headers(), request.get_data())
+        invocation = call.decode()
+        engine.note_command()
+        output = call_and_wait(engine, invocation)
+        return _flask(exchange.answer(call.encode(output)))
+
+    for rule, view, method in (
+        ("/", meta, "GET"),
+        ("/meta", meta, "GET"),
+        ("/healthcheck", healthcheck, "GET"),
+        ("/setup", list_options, "GET"),
+        ("/setup", setup, "POST"),
+        ("/<name>", usage, "GET"),
+        ("/<name>", command, "POST"),
+    ):
+        app.add_url_rule(rule, f"runway_{view.__name__}_{rule}", view, methods=[method])
+
+
+def _add_error_handlers(app: Flask) -> None:
+    def on_http_error(error: HTTPException) -> FlaskResponse:
+        code = error.code or 500
+        text = HTTP_ERRORS.get(code, f"{error.name}.")
+        return _flask(exchange.answer({"error": text}, code))
+
+    def on_runway_error(error: RunwayError) -> FlaskResponse:
+        return _flask(exchange.failure(error))
+
+    def on_any_error(error: Exception) -> FlaskResponse:
+        app.logger.exception("%s %s failed", request.method, request.path)
+        return _flask(exchange.answer({"error": HTTP_ERRORS[500]}, 500))
+
+    app.register_error_handler(HTTPException, on_http_error)
+    app.register_error_handler(RunwayError, on_runway_error)
+    app.register_error_handler(Exception, on_any_error)
+
+
+def _compress(app: Flask) -> Callable[[FlaskResponse], FlaskResponse]:
+    def compress(response: FlaskResponse) -> FlaskResponse:
+        if response.direct_passthrough or response.is_streamed or request.method == "HEAD":
+            return response
+        plain = exchange.Response(response.status_code, response.get_data(), dict(response.headers))
+        small = exchange.compressed(
+            plain, request.headers.get("Accept-Encoding", ""), app.config["COMPRESS_MIN_SIZE"]
+        )
+        if small is not plain:
+            response.vary.add("Accept-Encoding")
+        if small.body is not plain.body:
+            response.set_data(small.body)
+            response.headers["Content-Encoding"] = "gzip"
+        return response
+
+    return compress
+
+
+def _headers() -> dict[str, str]:
+    return {name.lower(): value for name, value in request.headers.items()}
+
+
+def _flask(response: exchange.Response) -> FlaskResponse:
+    headers: dict[str, Any] = dict(response.headers)
+    return FlaskResponse(response.body, response.status, headers)

@@ -1,0 +1,226 @@
+"""The ASGI callable that servers run: hot routes answered on the event loop, the rest by the Flask app in threads.
+
+Hot are `POST /<command>` of a declared command and WebSockets at `/`. Codec work runs in a small thread pool.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Awaitable, Callable, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+from urllib.parse import unquote
+
+from a2wsgi import WSGIMiddleware
+from flask import Flask
+from flask_cors.core import get_cors_headers, get_cors_options
+
+from runway import exchange
+from runway.app import HTTP_ERRORS
+from runway.engine import Engine
+from runway.exceptions import RunwayError
+from runway.execution import Invocation, Output
+from runway.websocket import JobConnection, UsedIds
+
+logger = logging.getLogger(__name__)
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+T = TypeVar("T")
+
+INLINE_BODY_BYTES = 16_384  # below this, parsing costs less than the hop to a thread
+WATCH_AFTER_S = 0.05  # a client can only be seen to leave by waiting; short calls are not worth it
+CODEC_THREADS = max(2, min(8, os.cpu_count() or 2))
+FLASK_THREADS = 16
+
+
+class ClientGoneError(Exception):
+    """The client closed its connection before the answer."""
+
+
+class RunwayASGI:
+    """ASGI application over a Flask app and an engine; owned by one event loop."""
+
+    def __init__(self, app: Flask, engine: Engine) -> None:
+        self._app = app
+        self._engine = engine
+        self._wsgi = WSGIMiddleware(app, workers=FLASK_THREADS)
+        self._codecs = ThreadPoolExecutor(CODEC_THREADS, thread_name_prefix="codec")
+        self._used_ids = UsedIds()
+        self._only_flask = _has_own_hooks(app)
+        self._cors = get_cors_headers(get_cors_options(app), {}, "POST")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection scope."""
+        if scope["type"] == "http":
+            name = self._hot_command(scope)
+            if name is None:
+                await self._wsgi(scope, receive, send)  # type: ignore[arg-type]
+            else:
+                await self._serve_command(name, scope, receive, send)
+        elif scope["type"] == "websocket":
+            await self._serve_websocket(scope, receive, send)
+
+    def _hot_command(self, scope: Scope) -> str | None:
+        path = scope["path"]
+        if scope["method"] != "POST" or self._only_flask or "/" in path[1:]:
+            return None
+        try:
+            return path[1:] if path[1:] in self._engine.manifest.commands else None
+        except RunwayError:
+            return None
+
+    async def _serve_command(self, name: str, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = {key.decode("latin1"): value.decode("latin1") for key, value in scope["headers"]}
+        try:
+            response = await self._answer(name, headers, receive)
+        except ClientGoneError:
+            return
+        except RunwayError as error:
+            response = exchange.failure(error)
+        except Exception:
+            logger.exception("POST /%s failed", name)
+            response = exchange.answer({"error": HTTP_ERRORS[500]}, 500)
+        response = await self._compressed(response, headers.get("accept-encoding", ""))
+        merged = {**response.headers, **self._cors, "Content-Length": str(len(response.body))}
+        raw = [(key.lower().encode(), str(value).encode()) for key, value in merged.items()]
+        await send({"type": "http.response.start", "status": response.status, "headers": raw})
+        await send({"type": "http.response.body", "body": response.body})
+
+    async def _answer(
+        self, name: str, headers: dict[str, str], receive: Receive
+    ) -> exchange.Response:
+        body = await read_body(headers, receive)
+        is_small = len(body) < INLINE_BODY_BYTES and "content-encoding" not in headers
+
+        def decode() -> tuple[exchange.Call, Invocation]:
+            call = exchange.open_call(self._engine.manifest, name, headers, body)
+            return call, call.decode()
+
+        call, invocation = decode() if is_small else await self.in_thread(decode)
+        self._engine.note_command()
+        output = await self._run(invocation, receive)
+
+        def encode() -> exchange.Response:
+            return exchange.answer(call.encode(output))
+
+        return await self.in_thread(encode) if call.command.outputs.is_bulky else encode()
+
+    async def _run(self, invocation: Invocation, receive: Receive) -> Output:
+        """The final output; cancels the call when the client leaves."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Output] = loop.create_future()
+
+        def settle(event: Output | RunwayError) -> None:
+            if future.done():
+                return
+            if isinstance(event, RunwayError):
+                future.set_exception(event)
+            else:
+                future.set_result(event)
+
+        cancel = self._engine.submit(invocation, on_loop(loop, settle))
+        watcher: asyncio.Task[None] | None = None
+
+        def watch() -> None:
+            nonlocal watcher
+            watcher = loop.create_task(_until_gone(receive, future))
+
+        timer = loop.call_later(WATCH_AFTER_S, watch)
+        try:
+            return await future
+        except (ClientGoneError, asyncio.CancelledError):
+            cancel()
+            raise
+        finally:
+            timer.cancel()
+            if watcher is not None:
+                watcher.cancel()
+
+    async def _compressed(
+        self, response: exchange.Response, accept_encoding: str
+    ) -> exchange.Response:
+        minimum = self._app.config["COMPRESS_MIN_SIZE"]
+        if len(response.body) < INLINE_BODY_BYTES or not exchange.accepts_gzip(accept_encoding):
+            return exchange.compressed(response, accept_encoding, minimum)
+        return await self.in_thread(
+            lambda: exchange.compressed(response, accept_encoding, minimum)
+        )
+
+    async def _serve_websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        if scope["path"] != "/":
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        await send({"type": "websocket.accept"})
+        await JobConnection(self._engine, self._used_ids, self.in_thread, send).serve(receive)
+
+    async def in_thread(self, work: Callable[[], T]) -> T:
+        """Result of codec work done in the pool."""
+        return await asyncio.get_running_loop().run_in_executor(self._codecs, work)
+
+
+def on_loop(
+    loop: asyncio.AbstractEventLoop, listener: Callable[[Output | RunwayError], None]
+) -> Callable[[Output | RunwayError], None]:
+    """A listener for any thread that calls `listener` on the loop, at once if it is there already."""
+
+    def relay(event: Output | RunwayError) -> None:
+        if asyncio._get_running_loop() is loop:
+            listener(event)
+        else:
+            loop.call_soon_threadsafe(listener, event)
+
+    return relay
+
+
+async def read_body(headers: dict[str, str], receive: Receive) -> bytes:
+    """The whole body of a request.
+
+    Raises:
+        BadBodyError: 413, it is longer than the limit.
+        ClientGoneError: the client left before its end.
+    """
+    limit = exchange.MAX_BODY_BYTES
+    chunks: list[bytes] = []
+    size = 0
+    too_large = exchange.BadBodyError(f"The body is larger than {limit} bytes", 413)
+    declared = headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > limit:
+        raise too_large
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGoneError
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        if size > limit:
+            raise too_large
+        if not message.get("more_body", False):
+            return b"".join([*chunks, chunk]) if chunks else chunk
+        chunks.append(chunk)
+
+
+async def _until_gone(receive: Receive, future: asyncio.Future[Output]) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    if not future.done():
+        future.set_exception(ClientGoneError())
+
+
+def _has_own_hooks(app: Flask) -> bool:
+    """Whether the script added request hooks to the app: then every request must pass through Flask."""
+    after = [
+        hook
+        for hooks in app.after_request_funcs.values()
+        for hook in hooks
+        if not hook.__module__.startswith(("runway.", "flask_cors."))
+    ]
+    return bool(app.before_request_funcs or after or app.teardown_request_funcs)
+
+
+def command_path(scope: Scope) -> str:
+    """The decoded path of a scope."""
+    return unquote(scope["path"])

@@ -1,0 +1,79 @@
+"""msgpack with arrays: small ones inline, large ones as frames of their own that are not copied. No pickle anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgpack
+import numpy as np
+
+INLINE_BYTES = 16_384  # an array below this costs less inside the header than as a frame of its own
+_INLINE, _FRAME, _BIG_INT = 1, 2, 3
+Buffer = bytes | memoryview
+
+
+class Packer:
+    """Packs values to frames. Not for use by several threads at once."""
+
+    def __init__(self, inline_bytes: float = INLINE_BYTES) -> None:
+        self._inline_bytes = inline_bytes
+        self._frames: list[Buffer] = []
+        self._packer = msgpack.Packer(
+            default=self._extension, use_bin_type=True, unicode_errors="surrogatepass"
+        )
+
+    def pack(self, value: Any) -> list[Buffer]:
+        """A header frame, followed by the buffers of large arrays."""
+        self._frames = frames = []
+        header = self._packer.pack(value)
+        return [header, *frames]
+
+    def _extension(self, value: Any) -> Any:
+        if isinstance(value, np.ndarray):
+            return self._array(np.ascontiguousarray(value))
+        if isinstance(value, int):
+            return msgpack.ExtType(_BIG_INT, str(value).encode())
+        if isinstance(value, np.generic):
+            return value.item()
+        raise TypeError(f"a {type(value).__name__} cannot travel between processes")
+
+    def _array(self, array: np.ndarray[Any, Any]) -> msgpack.ExtType:
+        if array.dtype.hasobject:
+            raise TypeError("an array of objects cannot travel between processes")
+        if array.nbytes < self._inline_bytes:
+            head = msgpack.packb((array.dtype.str, array.shape, array.tobytes()))
+            return msgpack.ExtType(_INLINE, head)
+        self._frames.append(memoryview(array.reshape(-1).view(np.uint8)))
+        return msgpack.ExtType(
+            _FRAME, msgpack.packb((array.dtype.str, array.shape, len(self._frames)))
+        )
+
+
+def pack_one(value: Any) -> bytes:
+    """The value as a single frame, arrays included."""
+    return bytes(Packer(inline_bytes=float("inf")).pack(value)[0])
+
+
+def unpack(frames: Sequence[Buffer]) -> Any:
+    """The value that `Packer.pack` was given; arrays are read-only views of the frames.
+
+    Raises:
+        ValueError: the frames hold something else.
+    """
+
+    def extension(code: int, data: bytes) -> Any:
+        if code == _BIG_INT:
+            return int(data)
+        dtype, shape, content = msgpack.unpackb(data)
+        buffer = content if code == _INLINE else frames[content]
+        if np.dtype(dtype).hasobject:
+            raise ValueError("an array of objects is not accepted")
+        return np.frombuffer(buffer, dtype).reshape(shape)
+
+    try:
+        return msgpack.unpackb(
+            frames[0], ext_hook=extension, strict_map_key=False, unicode_errors="surrogatepass"
+        )
+    except (msgpack.UnpackException, IndexError, TypeError) as error:
+        raise ValueError(f"not a message of this protocol: {error!r}") from error

@@ -1,0 +1,162 @@
+"""What answers commands: the `Engine` interface, and `LocalEngine` for a model in this very process.
+
+HTTP and WebSocket code meets a model only through an engine, so it is the same under `runway.run()` and `runway-serve`.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+from runway.exceptions import InferenceError, RunwayError
+from runway.execution import Invocation, Output, carried, run_command
+from runway.manifest import Manifest
+
+if TYPE_CHECKING:
+    from runway.model import RunwayModel
+
+logger = logging.getLogger(__name__)
+Listener = Callable[["Output | RunwayError"], None]
+Cancel = Callable[[], None]
+
+
+class Engine(ABC):
+    """Answers commands. Methods may be called from any thread.
+
+    `started_at` and `last_command_at` are readings of `time.monotonic()` in seconds, None before the event.
+    """
+
+    started_at: float | None = None
+    last_command_at: float | None = None
+
+    @property
+    @abstractmethod
+    def manifest(self) -> Manifest:
+        """The model's manifest. Raises `NotReadyError` (503) while it is unknown."""
+
+    @abstractmethod
+    def status(self) -> str:
+        """RUNNING or STARTING, as `GET /healthcheck` says it."""
+
+    @abstractmethod
+    def submit(self, call: Invocation, listener: Listener) -> Cancel:
+        """Queue a call; `listener` gets its outputs in order, and at last a final one or an error, in any thread.
+
+        The returned function cancels: the listener hears nothing more, a queued call never runs, a stream stops.
+
+        Raises:
+            RunwayError: the call is refused (503: full, or not ready).
+        """
+
+    @abstractmethod
+    def setup(self, options: Mapping[str, Any]) -> None:
+        """Run the setup function with decoded options and wait for it; the old model serves on if it fails."""
+
+    def has_gpu(self) -> bool:
+        """The `GPU` of `GET /meta`."""
+        return os.environ.get("GPU") == "1"
+
+    def note_command(self) -> None:
+        """A command is about to run: the clock of `millisSinceLastCommand` starts anew."""
+        self.last_command_at = time.monotonic()
+
+
+def call_and_wait(engine: Engine, call: Invocation) -> Output:
+    """The final output of a call that is not a stream; blocks the calling thread."""
+    events: queue.SimpleQueue[Output | RunwayError] = queue.SimpleQueue()
+    engine.submit(call, events.put)
+    event = events.get()
+    if isinstance(event, RunwayError):
+        raise event
+    return event
+
+
+class LocalEngine(Engine):
+    """Runs commands in the thread that serves: `serve()` takes them one by one until `stop()`.
+
+    Import, setup and every command share that thread, as TensorFlow 1 sessions need. Before and after `serve()`, and
+    from inside it, a call runs at once in the thread that submits it (`app.test_client()`).
+    """
+
+    def __init__(self, model: RunwayModel) -> None:
+        self._model = model
+        self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._turn = threading.RLock()
+
+    @property
+    def manifest(self) -> Manifest:
+        """The model's own manifest."""
+        return self._model.manifest
+
+    def status(self) -> str:
+        """The model's `running_status`."""
+        return self._model.running_status
+
+    def submit(self, call: Invocation, listener: Listener) -> Cancel:
+        """Queue the call for the serving thread."""
+        cancelled = threading.Event()
+        self._run_in_thread(lambda: self._run(call, listener, cancelled))
+        return cancelled.set
+
+    def setup(self, options: Mapping[str, Any]) -> None:
+        """Run the setup in the serving thread."""
+        done: queue.SimpleQueue[RunwayError | None] = queue.SimpleQueue()
+
+        def run() -> None:
+            try:
+                self._model.setup_decoded(options)
+            except RunwayError as error:
+                done.put(carried(error))
+            else:
+                done.put(None)
+
+        self._run_in_thread(run)
+        error = done.get()
+        if error is not None:
+            raise error
+
+    def serve(self) -> None:
+        """Run what is submitted, in this thread, until `stop()`."""
+        self._thread = threading.current_thread()
+        try:
+            while (work := self._work.get()) is not None:
+                with self._turn:
+                    work()
+        finally:
+            self._thread = None
+
+    def stop(self) -> None:
+        """Let `serve()` return after the work at hand."""
+        self._work.put(None)
+
+    def _run_in_thread(self, work: Callable[[], None]) -> None:
+        if self._thread is None or self._thread is threading.current_thread():
+            with self._turn:
+                work()
+        else:
+            self._work.put(work)
+
+    def _run(self, call: Invocation, listener: Listener, cancelled: threading.Event) -> None:
+        if cancelled.is_set():
+            return
+        try:
+            command = self.manifest.command(call.command)
+            with closing(run_command(command, self._model.model, call)) as outputs:
+                for output in outputs:
+                    if cancelled.is_set():
+                        return
+                    listener(output)
+        except RunwayError as error:
+            if not cancelled.is_set():
+                listener(carried(error))
+        except SystemExit as error:
+            logger.error("command %s tried to exit with %r", call.command, error.code)
+            listener(InferenceError(repr(error)))

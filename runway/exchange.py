@@ -1,0 +1,210 @@
+"""One HTTP exchange without I/O: request -> call, output -> response.
+
+The Flask route and the ASGI route both call these functions, so their answers are the same to the byte.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import sys
+import time
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from runway.__version__ import __version__
+from runway.compat import strict_sdk
+from runway.engine import Engine
+from runway.exceptions import RunwayError
+from runway.execution import Invocation, Output
+from runway.manifest import Command, Manifest
+
+JSON_TYPE = "application/json"
+COMPRESS_MIN_BYTES = 500
+COMPRESS_LEVEL = 4  # base64 shrinks by a quarter at any level; higher ones only cost time
+MAX_BODY_BYTES = 128 << 20
+OUTPUT_FORMAT_HEADER = "x-runway-output-format"
+
+
+class BadBodyError(RunwayError):
+    """The body of a request cannot be used; answered without a traceback, as the SDK always did."""
+
+    code = 400
+
+    def __init__(self, message: str, code: int = 400) -> None:
+        super().__init__()
+        self.message = message
+        self.code = code
+
+
+@dataclass(frozen=True)
+class Response:
+    """Status, headers and body of an answer."""
+
+    status: int
+    body: bytes
+    headers: dict[str, str] = field(default_factory=lambda: {"Content-Type": JSON_TYPE})
+
+
+@dataclass
+class Call:
+    """A request for a command: the JSON inputs as they came, and how the outputs are to look."""
+
+    command: Command
+    given: Mapping[str, Any]
+    formats: Mapping[str, str]
+    is_stream: bool = False
+
+    def decode(self) -> Invocation:
+        """The call for an engine. Raises `RunwayError` (400) naming a bad or missing input."""
+        inputs = self.command.inputs.decode(self.given)
+        return Invocation(self.command.name, inputs, self.formats, self.is_stream)
+
+    def encode(self, output: Output) -> dict[str, Any]:
+        """The JSON object of an output."""
+        assert output.value is not None
+        return self.command.outputs.encode(output.value, self.formats)
+
+
+def open_call(manifest: Manifest, name: str, headers: Mapping[str, str], body: bytes) -> Call:
+    """The call that `POST /<name>` asks for; `headers` have lower-case names.
+
+    Raises:
+        RunwayError: 400 for the body or a header, 404 for the name; in this order.
+    """
+    given = parse_body(headers, body)
+    command = manifest.command(name)
+    formats = command.outputs.image_formats(headers.get(OUTPUT_FORMAT_HEADER))
+    return Call(command, given, formats)
+
+
+def parse_body(headers: Mapping[str, str], body: bytes, limit: int = MAX_BODY_BYTES) -> Any:
+    """The JSON object in a body, whatever its content type says; gzip is undone.
+
+    Raises:
+        BadBodyError: 400 if it is no JSON object, 413 if it inflates to more than `limit` bytes.
+    """
+    if headers.get("content-encoding", "").strip().lower() == "gzip":
+        body = _inflate(body, limit)
+    value = None
+    if body.strip(b" \t\r\n"):
+        try:
+            value = _loads(body)
+        except (ValueError, RecursionError):
+            value = None
+    if value is None:
+        raise BadBodyError("The body of all POST requests must contain JSON")
+    if not isinstance(value, dict):
+        raise BadBodyError(
+            f"The body of all POST requests must be a JSON object, got {_json_kind(value)}"
+        )
+    return value
+
+
+def _loads(body: bytes) -> Any:
+    """Parsed JSON; the standard library takes over for what orjson refuses or rounds (lone surrogates, huge integers)."""
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        if b"\\ud" not in body and b"\\uD" not in body:
+            raise
+        return json.loads(body, parse_constant=_refuse_constant)
+    return value
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _json_kind(value: Any) -> str:
+    kinds = {list: "a list", str: "a string", bool: "a boolean", int: "a number", float: "a number"}
+    return kinds[type(value)]
+
+
+def _inflate(body: bytes, limit: int) -> bytes:
+    inflater = zlib.decompressobj(wbits=31)
+    try:
+        inflated = inflater.decompress(body, limit + 1)
+    except zlib.error as error:
+        raise BadBodyError(f"The body is not valid gzip: {error}") from error
+    if len(inflated) > limit:
+        raise BadBodyError(f"The body inflates to more than {limit} bytes", 413)
+    if not inflater.eof:
+        raise BadBodyError("The body is not valid gzip: it ends too early")
+    return inflated
+
+
+def dumps(value: Any) -> bytes:
+    """JSON text of an answer; non-finite numbers become null unless the old behaviour is asked for."""
+    if strict_sdk():
+        return json.dumps(value, ensure_ascii=False, default=_plain).encode()
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS)
+    except TypeError:
+        return json.dumps(value, ensure_ascii=False, default=_plain).encode("utf-8", "replace")
+
+
+def _plain(value: Any) -> Any:
+    """For the standard encoder: what an `orjson.Fragment` holds."""
+    if isinstance(value, orjson.Fragment):
+        return json.loads(bytes(value.contents))
+    raise TypeError(f"{type(value).__name__} is not JSON")
+
+
+def answer(value: Any, status: int = 200) -> Response:
+    """A JSON response."""
+    return Response(status, dumps(value))
+
+
+def failure(error: RunwayError) -> Response:
+    """The response to an error, which is also printed to stderr as the SDK always did."""
+    if isinstance(error, BadBodyError):
+        return answer({"error": error.message}, error.code)
+    body = error.to_response()
+    if error.code >= 500:
+        print("\n".join([error.message, *body["traceback"]]), file=sys.stderr, flush=True)
+    response = answer(body, error.code)
+    retry_after = getattr(error, "retry_after_s", None)
+    if retry_after is not None:
+        response.headers["Retry-After"] = str(max(1, round(retry_after)))
+    return response
+
+
+def compressed(response: Response, accept_encoding: str, min_bytes: int) -> Response:
+    """The response as the client wants it: gzip for long bodies if it accepts that."""
+    if len(response.body) < min_bytes or "Content-Encoding" in response.headers:
+        return response
+    headers = {**response.headers, "Vary": "Accept-Encoding"}
+    if not accepts_gzip(accept_encoding):
+        return Response(response.status, response.body, headers)
+    headers["Content-Encoding"] = "gzip"
+    body = gzip.compress(response.body, COMPRESS_LEVEL, mtime=0)
+    return Response(response.status, body, headers)
+
+
+def accepts_gzip(accept_encoding: str) -> bool:
+    """Whether an `Accept-Encoding` value allows gzip."""
+    for item in accept_encoding.lower().split(","):
+        coding, _, weight = item.partition(";")
+        if coding.strip() in ("gzip", "*"):
+            return weight.strip().replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
+    return False
+
+
+def describe(engine: Engine) -> dict[str, Any]:
+    """The object that `GET /meta` shows."""
+    return {
+        "modelSDKVersion": __version__,
+        "millisRunning": _millis_since(engine.started_at) or 0,
+        "millisSinceLastCommand": _millis_since(engine.last_command_at),
+        "GPU": engine.has_gpu(),
+        **engine.manifest.to_dict(),
+    }
+
+
+def _millis_since(moment: float | None) -> int | None:
+    return None if moment is None else round((time.monotonic() - moment) * 1000)

@@ -1,0 +1,171 @@
+"""What `runway.run()` does: resolve its options, then serve the model from this process.
+
+A worker replaces the launcher (`use_launcher`), so that the same call in a script serves one worker's share instead.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from runway.exceptions import RunwayError
+
+if TYPE_CHECKING:
+    from runway.model import RunwayModel
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """The arguments of `runway.run()` after the environment had its say."""
+
+    host: str
+    port: int
+    model_options: Mapping[str, Any]
+    debug: bool
+    meta: bool
+    no_serve: bool
+
+    @classmethod
+    def resolve(
+        cls,
+        host: str,
+        port: int,
+        model_options: Mapping[str, Any] | None,
+        debug: bool,
+        meta: bool,
+        no_serve: bool,
+    ) -> RunOptions:
+        """Arguments overridden by RW_HOST, RW_PORT, RW_MODEL_OPTIONS, RW_DEBUG, RW_META and RW_NO_SERVE."""
+        return cls(
+            os.environ.get("RW_HOST", host),
+            int(os.environ.get("RW_PORT", port)),
+            _options_variable() if "RW_MODEL_OPTIONS" in os.environ else (model_options or {}),
+            _flag("RW_DEBUG", debug),
+            _flag("RW_META", meta),
+            _flag("RW_NO_SERVE", no_serve),
+        )
+
+
+def _options_variable() -> dict[str, Any]:
+    text = os.environ["RW_MODEL_OPTIONS"]
+    try:
+        options = json.loads(text)
+    except ValueError as error:
+        raise SystemExit(f"RW_MODEL_OPTIONS is not JSON: {error}") from error
+    if not isinstance(options, dict):
+        raise SystemExit(f"RW_MODEL_OPTIONS must be a JSON object, got {text}")
+    return options
+
+
+def _flag(name: str, default: bool) -> bool:
+    text = os.environ.get(name)
+    return bool(default) if text is None else bool(int(text))
+
+
+Launcher = Callable[["RunwayModel", RunOptions], None]
+
+
+def launch(model: RunwayModel, options: RunOptions) -> None:
+    """Hand the model to the current launcher."""
+    _launcher(model, options)
+
+
+@contextmanager
+def use_launcher(launcher: Launcher) -> Iterator[None]:
+    """Make `runway.run()` call `launcher` inside the `with` block."""
+    global _launcher  # noqa: PLW0603 - a script may call run() from any thread or context
+    before, _launcher = _launcher, launcher
+    try:
+        yield
+    finally:
+        _launcher = before
+
+
+def run_here(model: RunwayModel, options: RunOptions) -> None:
+    """Serve the model from this process: commands in this thread, HTTP in another."""
+    if options.meta:
+        print(json.dumps(model.manifest.to_dict(), ensure_ascii=False, default=list), flush=True)
+        return
+    if options.debug and not options.no_serve:
+        from runway.reload import is_child, run_reloading
+
+        if not is_child():
+            run_reloading()
+            return
+    prepare(model, options.model_options)
+    if options.no_serve:
+        print("Not starting model server because no_serve directive is set.", flush=True)
+        return
+    serve_here(model, options.host, options.port)
+
+
+def prepare(model: RunwayModel, model_options: Mapping[str, Any]) -> None:
+    """Run the setup; a failure is printed and ends the process with code 1."""
+    print("Initializing model...", flush=True)
+    began = time.monotonic()
+    try:
+        model.setup_model(model_options)
+    except RunwayError as error:
+        error.print_exception()
+        sys.exit(1)
+    print(f"Model initialized ({time.monotonic() - began:.2f}s)", flush=True)
+    model.engine.started_at = time.monotonic()
+
+
+def serve_here(model: RunwayModel, host: str, port: int) -> None:
+    """Serve until interrupted."""
+    import uvicorn
+
+    from runway.asgi import RunwayASGI
+
+    print(f"Starting model server at http://{host}:{port}...", flush=True)
+    config = uvicorn.Config(
+        RunwayASGI(model.app, model.engine),
+        host=host,
+        port=port,
+        lifespan="off",
+        access_log=False,
+        log_level="warning",
+        ws_per_message_deflate=False,
+        server_header=False,
+        timeout_graceful_shutdown=5,
+    )
+    server = uvicorn.Server(config)
+    failed = threading.Event()
+
+    def serve() -> None:
+        try:
+            server.run()
+        except SystemExit:
+            failed.set()
+        finally:
+            model.engine.stop()
+
+    thread = threading.Thread(target=serve, name="http")
+    previous = signal.signal(signal.SIGTERM, _raise_interrupt)
+    thread.start()
+    try:
+        model.engine.serve()
+    except KeyboardInterrupt:
+        pass
+    finally:
+        server.should_exit = True
+        thread.join()
+        signal.signal(signal.SIGTERM, previous)
+    if failed.is_set():
+        sys.exit(1)
+
+
+def _raise_interrupt(_signum: int, _frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+_launcher: Launcher = run_here

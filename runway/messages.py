@@ -1,0 +1,105 @@
+"""Messages between front, workers and supervisor: the only place that knows their wire form."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from runway.exceptions import RunwayError, from_wire
+from runway.execution import Invocation, Output
+
+TaskId = int
+
+
+@dataclass(frozen=True)
+class RunBatch:
+    """Front to worker: run these calls of one command."""
+
+    batch_id: int
+    command: str
+    tasks: Sequence[tuple[TaskId, Invocation]]
+
+    def to_wire(self) -> dict[str, Any]:
+        """The wire dict."""
+        return {
+            "op": "batch",
+            "id": self.batch_id,
+            "command": self.command,
+            "tasks": [
+                (task_id, dict(call.inputs), dict(call.formats), call.is_stream)
+                for task_id, call in self.tasks
+            ],
+        }
+
+    @classmethod
+    def from_wire(cls, wire: Mapping[str, Any]) -> RunBatch:
+        """The message of a wire dict."""
+        command = wire["command"]
+        tasks = [
+            (task_id, Invocation(command, inputs, formats, is_stream))
+            for task_id, inputs, formats, is_stream in wire["tasks"]
+        ]
+        return cls(wire["id"], command, tasks)
+
+
+@dataclass(frozen=True)
+class RunSetup:
+    """Front to worker: run the setup with these decoded options."""
+
+    generation: int
+    options: Mapping[str, Any]
+
+    def to_wire(self) -> dict[str, Any]:
+        """The wire dict."""
+        return {"op": "setup", "generation": self.generation, "options": dict(self.options)}
+
+
+@dataclass(frozen=True)
+class CancelTasks:
+    """Front to worker: nobody waits for these tasks any more."""
+
+    task_ids: Sequence[TaskId]
+
+    def to_wire(self) -> dict[str, Any]:
+        """The wire dict."""
+        return {"op": "cancel", "tasks": list(self.task_ids)}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Worker to front: an output or the error of a task."""
+
+    task_id: TaskId
+    event: Output | RunwayError
+
+    def to_wire(self) -> tuple[Any, ...]:
+        """The wire tuple."""
+        if isinstance(self.event, RunwayError):
+            return self.task_id, None, None, True, self.event.to_wire()
+        return self.task_id, self.event.value, self.event.progress, self.event.final, None
+
+    @classmethod
+    def from_wire(cls, wire: Sequence[Any]) -> Outcome:
+        """The message of a wire tuple."""
+        task_id, value, progress, final, error = wire
+        return cls(task_id, Output(value, progress, final) if error is None else from_wire(error))
+
+
+def outcomes(items: Sequence[Outcome], batch_done: int | None, run_s: float) -> dict[str, Any]:
+    """Worker to front: outcomes, and the id of the batch that they complete."""
+    return {
+        "op": "outcomes",
+        "items": [item.to_wire() for item in items],
+        "done": batch_done,
+        "run_s": run_s,
+    }
+
+
+def setup_done(generation: int, error: RunwayError | None) -> dict[str, Any]:
+    """Worker to front: the setup of a generation ended."""
+    return {
+        "op": "setup_done",
+        "generation": generation,
+        "error": None if error is None else error.to_wire(),
+    }

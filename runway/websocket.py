@@ -1,0 +1,150 @@
+"""The job messages of the protocol's WebSocket: submit, started, output, succeeded, failed, cancel, cancelled.
+
+One `JobConnection` a socket, on the event loop that serves it. Jobs of a connection run at the same time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+import orjson
+
+from runway import exchange
+from runway.engine import Cancel, Engine
+from runway.exceptions import RunwayError
+from runway.execution import Output
+
+REMEMBERED_IDS = 100_000  # an id that was ever used is ignored; memory for that has to end somewhere
+Message = MutableMapping[str, Any]
+
+
+class UsedIds:
+    """Job ids that were used on any connection of this server, the oldest forgotten first."""
+
+    def __init__(self, limit: int = REMEMBERED_IDS) -> None:
+        self._limit = limit
+        self._ids: OrderedDict[str, None] = OrderedDict()
+
+    def claim(self, job_id: str) -> bool:
+        """Whether the id is new; from now on it is not."""
+        if job_id in self._ids:
+            return False
+        self._ids[job_id] = None
+        if len(self._ids) > self._limit:
+            self._ids.popitem(last=False)
+        return True
+
+
+class JobConnection:
+    """Runs the jobs that one WebSocket submits; all state is owned by the event loop."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        used_ids: UsedIds,
+        in_thread: Callable[[Callable[[], Any]], Awaitable[Any]],
+        send: Callable[[Message], Awaitable[None]],
+    ) -> None:
+        self._engine = engine
+        self._used_ids = used_ids
+        self._in_thread = in_thread
+        self._send_raw = send
+        self._jobs: dict[str, asyncio.Task[None]] = {}
+
+    async def serve(self, receive: Callable[[], Awaitable[Message]]) -> None:
+        """Take messages until the client leaves, then stop the jobs that still run."""
+        try:
+            while (message := await receive())["type"] != "websocket.disconnect":
+                await self._take(message.get("text") or message.get("bytes") or "")
+        finally:
+            for job in list(self._jobs.values()):
+                job.cancel()
+            await asyncio.gather(*self._jobs.values(), return_exceptions=True)
+
+    async def _take(self, text: str | bytes) -> None:
+        try:
+            message = orjson.loads(text)
+        except orjson.JSONDecodeError:
+            return
+        if not isinstance(message, dict):
+            return
+        if message.get("type") == "submit":
+            await self._submit(message)
+        elif message.get("type") == "cancel" and isinstance(message.get("id"), str):
+            await self._cancel(message["id"])
+
+    async def _submit(self, message: dict[str, Any]) -> None:
+        job_id = message.get("id", uuid.uuid4().hex)
+        if not isinstance(job_id, str):
+            return
+        is_complete = isinstance(message.get("command"), str) and isinstance(
+            message.get("inputData"), dict
+        )
+        if not is_complete and "id" not in message:
+            return
+        if not self._used_ids.claim(job_id):
+            return
+        self._engine.note_command()
+        await self._send(job_id, "started")
+        job = asyncio.get_running_loop().create_task(self._run(job_id, message))
+        self._jobs[job_id] = job
+        job.add_done_callback(lambda _: self._jobs.pop(job_id, None))
+
+    async def _cancel(self, job_id: str) -> None:
+        job = self._jobs.pop(job_id, None)
+        if job is None:
+            return
+        job.cancel()
+        await asyncio.gather(job, return_exceptions=True)
+        await self._send(job_id, "cancelled")
+
+    async def _run(self, job_id: str, message: dict[str, Any]) -> None:
+        began = time.monotonic()
+        cancel: Cancel | None = None
+        try:
+            call = self._open(message)
+            invocation = await self._in_thread(call.decode)
+            events: asyncio.Queue[Output | RunwayError] = asyncio.Queue()
+            loop = asyncio.get_running_loop()
+            cancel = self._engine.submit(
+                invocation, lambda event: loop.call_soon_threadsafe(events.put_nowait, event)
+            )
+            while (output := await _next(events)).value is not None:
+                data = orjson.Fragment(await self._in_thread(lambda o=output: exchange.dumps(call.encode(o))))  # type: ignore[misc]
+                progress = {} if output.progress is None else {"progress": output.progress}
+                await self._send(job_id, "output", outputData=data, **progress)
+                if output.final:
+                    break
+            cancel = None
+            elapsed = round((time.monotonic() - began) * 1000)
+            await self._send(job_id, "succeeded", timeElapsed=elapsed)
+        except RunwayError as error:
+            cancel = None
+            body = orjson.loads(exchange.failure(error).body)
+            await self._send(job_id, "failed", error=body["error"], traceback=body.get("traceback", []))
+        finally:
+            if cancel is not None:
+                cancel()
+
+    def _open(self, message: dict[str, Any]) -> exchange.Call:
+        name, given = message.get("command"), message.get("inputData")
+        if not isinstance(name, str) or not isinstance(given, dict):
+            raise exchange.BadBodyError("A submit message needs a command and an object inputData")
+        command = self._engine.manifest.command(name)
+        return exchange.Call(command, given, {}, is_stream=True)
+
+    async def _send(self, job_id: str, kind: str, **fields: Any) -> None:
+        text = exchange.dumps({"type": kind, "id": job_id, **fields}).decode()
+        await self._send_raw({"type": "websocket.send", "text": text})
+
+
+async def _next(events: asyncio.Queue[Output | RunwayError]) -> Output:
+    event = await events.get()
+    if isinstance(event, RunwayError):
+        raise event
+    return event

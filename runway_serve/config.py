@@ -1,0 +1,95 @@
+"""`ServeConfig`: everything `runway-serve` was asked for, resolved once from flags, environment and runway.yml."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+class ConfigError(Exception):
+    """What was asked for cannot be served; the message tells the user what to do."""
+
+
+@dataclass(frozen=True)
+class ServeConfig:
+    """Settings of a server; times in seconds unless the name says ms."""
+
+    script: Path
+    arguments: tuple[str, ...] = ()
+    host: str = "127.0.0.1"
+    port: int = 9000
+    gpus: str = "all"
+    cpu_workers: int = 1
+    workers_per_gpu: int = 1
+    model_options: Mapping[str, Any] | None = None
+    max_batch_size: int | None = None
+    max_wait_ms: float | None = None
+    max_queue: int = 1024
+    request_timeout_s: float = 300.0
+    command_timeout_s: float | None = None
+    setup_timeout_s: float = 1800.0
+    setup_attempts: int = 5
+    graceful_timeout_s: float = 30.0
+    allow_paths: tuple[str, ...] = ()
+    allow_hosts: tuple[str, ...] = ()
+
+    def file_policy(self) -> dict[str, Any]:
+        """Arguments of the workers' `FilePolicy`."""
+        return {"allow_paths": list(self.allow_paths), "allow_hosts": list(self.allow_hosts)}
+
+
+@dataclass(frozen=True)
+class FrontConfig:
+    """What the front needs to know; travels as JSON in its environment."""
+
+    control_address: str
+    listen_fd: int
+    max_batch_size: int | None
+    max_wait_ms: float | None
+    max_queue: int
+    request_timeout_s: float
+    command_timeout_s: float | None
+    graceful_timeout_s: float
+    worker_count: int
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+
+def find_script(target: str) -> Path:
+    """The model script of a path to a script or folder: runway.yml's entrypoint, else runway_model.py.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    path = Path(target)
+    if path.is_file():
+        return path
+    if not path.is_dir():
+        raise ConfigError(f"{target} does not exist; give a model script or its folder")
+    description = path / "runway.yml"
+    script = _entrypoint(description) if description.is_file() else path / "runway_model.py"
+    if not script.is_file():
+        raise ConfigError(f"{script} does not exist; give a model script or a folder with runway.yml")
+    return script
+
+
+def _entrypoint(description: Path) -> Path:
+    import yaml
+
+    try:
+        content = yaml.safe_load(description.read_text())
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{description} is not YAML: {error}") from error
+    entrypoint = content.get("entrypoint") if isinstance(content, dict) else None
+    if not isinstance(entrypoint, str):
+        raise ConfigError(f"{description} has no entrypoint, such as: python runway_model.py")
+    scripts = [word for word in shlex.split(entrypoint) if word.endswith(".py")]
+    if not scripts:
+        raise ConfigError(f"{description}: entrypoint {entrypoint!r} names no Python script")
+    return description.parent / scripts[0]

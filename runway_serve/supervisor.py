@@ -1,0 +1,292 @@
+"""The main process of `runway-serve`: binds the port, keeps workers and the front alive, tells the front who lives.
+
+One thread, one poller. No model, no torch and no HTTP here.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import zmq
+
+from runway.codec import pack_one, unpack
+from runway_serve.config import ConfigError, FrontConfig, ServeConfig
+from runway_serve.workers.devices import NoUsableGpuError, discover
+from runway_serve.workers.pool import WorkerCommandLine, WorkerPool, WorkerState
+
+logger = logging.getLogger(__name__)
+FRONT_CONFIG_VARIABLE = "RUNWAY_FRONT_CONFIG"
+FRONT_RESTART_S = 1.0
+POLL_MS = 1000  # heartbeat of the loop; events wake it at once
+
+
+class Supervisor:
+    """Runs a server from start to end; `run` returns the exit code."""
+
+    def __init__(self, config: ServeConfig) -> None:
+        self._config = config
+        self._folder = Path()
+        self._front: subprocess.Popen[bytes] | None = None
+        self._front_identity: bytes | None = None
+        self._stop_signals = 0
+        self._drain_until: float | None = None
+        self._changed = False
+        self._announced: set[str] = set()
+
+    def run(self) -> int:
+        """Serve until a signal; 0 after a clean stop, 1 when no worker is left to hope for.
+
+        Raises:
+            ConfigError: the port is taken, or no GPU of the wanted ones is usable.
+        """
+        began = time.monotonic()
+        listener = self._bind()
+        try:
+            found = discover(
+                self._config.gpus,
+                cpu_workers=self._config.cpu_workers,
+                workers_per_gpu=self._config.workers_per_gpu,
+                visible=os.environ.get("CUDA_VISIBLE_DEVICES"),
+            )
+        except NoUsableGpuError as error:
+            listener.close()
+            raise ConfigError(str(error)) from error
+        for note in found.notes:
+            logger.warning("%s", note)
+        self._folder = Path(tempfile.mkdtemp(prefix="runway-serve-"))
+        wakeup = self._watch_signals()
+        context = zmq.Context()
+        self._control = context.socket(zmq.ROUTER)
+        self._control.bind(self._control_address)
+        states = [
+            WorkerState(f"worker-{index}", device, f"ipc://{self._folder}/worker-{index}")
+            for index, device in enumerate(found.devices)
+        ]
+        self._pool = WorkerPool(states, self._worker_line(), self._note_change)
+        logger.info(
+            "%d workers: %s", len(states), ", ".join(f"{w.name} on {w.device.label}" for w in states)
+        )
+        try:
+            return self._loop(listener, wakeup, began)
+        finally:
+            self._end(listener, context)
+
+    @property
+    def _control_address(self) -> str:
+        return f"ipc://{self._folder}/control"
+
+    def _bind(self) -> socket.socket:
+        family = socket.AF_INET6 if ":" in self._config.host else socket.AF_INET
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((self._config.host, self._config.port))
+        except OSError as error:
+            listener.close()
+            if isinstance(error, PermissionError) or error.errno != 98:
+                raise ConfigError(f"cannot bind {self._config.host}:{self._config.port}: {error}") from error
+            raise ConfigError(f"port {self._config.port} is in use; choose another with --port") from error
+        listener.listen(2048)
+        return listener
+
+    def _worker_line(self) -> WorkerCommandLine:
+        config = self._config
+        return WorkerCommandLine(
+            config.script,
+            config.arguments,
+            config.model_options,
+            config.file_policy(),
+            config.setup_attempts,
+            config.setup_timeout_s,
+        )
+
+    def _watch_signals(self) -> int:
+        read_fd, write_fd = os.pipe()
+        os.set_blocking(read_fd, False)
+        os.set_blocking(write_fd, False)
+        signal.set_wakeup_fd(write_fd)
+
+        def stop(_number: int, _frame: object) -> None:
+            self._stop_signals += 1
+
+        signal.signal(signal.SIGTERM, stop)
+        signal.signal(signal.SIGINT, stop)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        return read_fd
+
+    def _loop(self, listener: socket.socket, wakeup: int, began: float) -> int:
+        front_due = 0.0
+        while True:
+            now = time.monotonic()
+            self._pool.reap(now)
+            self._pool.tick(now)
+            if self._pool.not_served:
+                return self._run_alone()
+            if self._pool.has_failed:
+                return self._report_failure()
+            if self._front is not None and self._front.poll() is not None:
+                logger.error("front lost with exit code %d", self._front.returncode)
+                self._front, front_due = None, now + FRONT_RESTART_S
+            if self._front is None and now >= front_due and not self._stop_signals:
+                self._front = self._start_front(listener)
+            self._send_snapshot()
+            self._announce(began)
+            if self._is_over(now):
+                return 0
+            self._wait(wakeup, now)
+
+    def _wait(self, wakeup: int, now: float) -> None:
+        poller = zmq.Poller()
+        poller.register(wakeup, zmq.POLLIN)
+        poller.register(self._control, zmq.POLLIN)
+        fds = [w.status_fd for w in self._pool.states if w.status_fd >= 0]
+        for fd in fds:
+            poller.register(fd, zmq.POLLIN)
+        due = self._pool.next_tick()
+        timeout_ms = POLL_MS if due is None else max(0, min(POLL_MS, int((due - now) * 1000) + 1))
+        ready = dict(poller.poll(timeout_ms))
+        if wakeup in ready:
+            os.read(wakeup, 4096)
+        for fd in fds:
+            if fd in ready:
+                self._pool.read_reports(fd)
+        if self._control in ready:
+            self._hear_front()
+
+    def _hear_front(self) -> None:
+        while True:
+            try:
+                identity, frame = self._control.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
+                return
+            message = unpack([frame])
+            if message["op"] == "hello":
+                self._front_identity = identity
+                self._changed = True
+            elif message["op"] == "options":
+                self._pool.generation = message["generation"]
+                self._pool.options = message["options"]
+                for worker in self._pool.states:
+                    if worker.name in message["workers"]:
+                        worker.generation = message["generation"]
+            elif message["op"] == "kill":
+                self._pool.kill(message["worker"], message["reason"])
+            elif message["op"] == "drained":
+                self._drain_until = 0.0
+
+    def _note_change(self) -> None:
+        self._changed = True
+
+    def _send_snapshot(self) -> None:
+        if not self._changed or self._front_identity is None:
+            return
+        self._changed = False
+        self._tell_front(
+            {
+                "op": "workers",
+                "generation": self._pool.generation,
+                "workers": [_snapshot(worker) for worker in self._pool.states],
+            }
+        )
+
+    def _tell_front(self, message: dict[str, Any]) -> None:
+        if self._front_identity is not None:
+            self._control.send_multipart([self._front_identity, pack_one(message)])
+
+    def _start_front(self, listener: socket.socket) -> subprocess.Popen[bytes]:
+        config = self._config
+        front = FrontConfig(
+            self._control_address,
+            listener.fileno(),
+            config.max_batch_size,
+            config.max_wait_ms,
+            config.max_queue,
+            config.request_timeout_s,
+            config.command_timeout_s,
+            config.graceful_timeout_s,
+            len(self._pool.states),
+        )
+        return subprocess.Popen(
+            [sys.executable, "-m", "runway_serve.front"],
+            stdin=subprocess.PIPE,
+            env={**os.environ, FRONT_CONFIG_VARIABLE: json.dumps(front.to_dict())},
+            pass_fds=[listener.fileno()],
+            start_new_session=True,
+        )
+
+    def _announce(self, began: float) -> None:
+        ready = {w.name for w in self._pool.states if w.state == "ready"}
+        for name in sorted(ready - self._announced):
+            logger.info("%s ready after %.1f s", name, time.monotonic() - began)
+        if ready and not self._announced:
+            self._print_invitation()
+        self._announced |= ready
+
+    def _print_invitation(self) -> None:
+        url = f"http://{self._config.host}:{self._config.port}"
+        logger.info("serving %s at %s", self._config.script.name, url)
+        manifest = next(w.manifest for w in self._pool.states if w.manifest is not None)
+        names = [command["name"] for command in manifest["commands"]]
+        logger.info("commands: %s; try: curl %s/meta", ", ".join(names) or "none", url)
+
+    def _is_over(self, now: float) -> bool:
+        if not self._stop_signals:
+            return False
+        if self._drain_until is None:
+            logger.info("stopping: %g s for running calls", self._config.graceful_timeout_s)
+            self._drain_until = now + self._config.graceful_timeout_s
+            self._tell_front({"op": "drain"})
+            if self._front_identity is None:
+                return True
+        return self._stop_signals > 1 or now >= self._drain_until
+
+    def _report_failure(self) -> int:
+        for worker in self._pool.states:
+            print(f"{worker.name}: {worker.error or worker.reason}", file=sys.stderr, flush=True)
+        return 1
+
+    def _run_alone(self) -> int:
+        """The script asked only for its manifest or a setup: run it as `python script.py`."""
+        script = self._config.script
+        command = [sys.executable, str(script), *self._config.arguments]
+        return subprocess.run(command, cwd=script.parent, check=False).returncode
+
+    def _end(self, listener: socket.socket, context: zmq.Context[Any]) -> None:
+        if self._front is not None:
+            if self._front.stdin is not None:
+                self._front.stdin.close()
+            self._front.terminate()
+            try:
+                self._front.wait(3)
+            except subprocess.TimeoutExpired:
+                os.killpg(self._front.pid, signal.SIGKILL)
+                self._front.wait()
+        self._pool.stop(timeout_s=2.0)
+        listener.close()
+        context.destroy(linger=0)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _snapshot(worker: WorkerState) -> dict[str, Any]:
+    return {
+        "name": worker.name,
+        "pid": worker.pid,
+        "state": worker.state,
+        "address": worker.address,
+        "generation": worker.generation,
+        "manifest": worker.manifest,
+        "reason": worker.reason,
+        "restarts": worker.restarts,
+        "device": {"kind": worker.device.kind, "uuid": worker.device.uuid, "name": worker.device.name},
+    }

@@ -1,0 +1,109 @@
+"""`python -m runway_serve.workers`: one worker process, started by the pool.
+
+The first line of standard input is its configuration in JSON; the pipe stays open as a life-line, and its end means
+that the supervisor is gone.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import struct
+import sys
+import threading
+import traceback
+from pathlib import Path
+from typing import Any
+
+from runway.codec import pack_one
+from runway.downloads import FilePolicy
+from runway.exceptions import RunwayError
+from runway.launch import RunOptions
+from runway.model import RunwayModel
+from runway_serve.workers.loop import WorkerLoop
+from runway_serve.workers.script import load_script
+
+
+class Reporter:
+    """Writes length-prefixed reports to the supervisor's pipe, away from the script's stdout and stderr."""
+
+    def __init__(self, fd: int) -> None:
+        os.set_inheritable(fd, False)
+        self._fd = fd
+
+    def __call__(self, event: str, **fields: Any) -> None:
+        """Report an event."""
+        body = pack_one({"event": event, **fields})
+        data = struct.pack("<I", len(body)) + body
+        while data:
+            data = data[os.write(self._fd, data) :]
+
+
+def main() -> None:
+    """Read the configuration, load the script and serve it until the supervisor stops this process."""
+    config = _take_lifeline()
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    report = Reporter(config["status_fd"])
+    policy = FilePolicy(**{k: tuple(v) if isinstance(v, list) else v for k, v in config["policy"].items()})
+
+    def launcher(model: RunwayModel, options: RunOptions) -> None:
+        if options.meta or options.no_serve:
+            report("not_served")
+            os._exit(0)
+        report("loaded", manifest=model.manifest.to_wire())
+        given = config["options"]
+        try:
+            WorkerLoop(model, config["address"], policy, report).run(
+                options.model_options if given is None else given
+            )
+        except RunwayError as error:
+            error.print_exception()
+            report("setup_failed", error=error.to_wire())
+            _leave(1)
+        except SystemExit as stop:  # a command called sys.exit(): the worker ends as it asked
+            _leave(stop.code if isinstance(stop.code, int) else int(stop.code is not None))
+
+    try:
+        load_script(Path(config["script"]), config["arguments"], launcher)
+    except SystemExit as stop:
+        report("load_failed", message=f"the script ended with exit code {stop.code}")
+        _leave(1)
+    except BaseException as error:
+        traceback.print_exc()
+        report("load_failed", message="".join(traceback.format_exception(error)))
+        _leave(1)
+
+
+def _leave(code: int) -> None:
+    """End at once: threads that the script started must not keep a failed worker alive."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def _take_lifeline() -> dict[str, Any]:
+    """The configuration; from here on the script sees an empty stdin, and the pipe's end ends this process group."""
+    lifeline = os.dup(0)
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    line = b""
+    while not line.endswith(b"\n"):
+        byte = os.read(lifeline, 1)
+        if not byte:
+            sys.exit("runway_serve.workers is started by runway-serve, not by hand")
+        line += byte
+
+    def wait() -> None:
+        os.read(lifeline, 1)
+        os.killpg(0, signal.SIGKILL)
+
+    threading.Thread(target=wait, name="lifeline", daemon=True).start()
+    config: dict[str, Any] = json.loads(line)
+    return config
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,135 @@
+"""The loop inside a worker: setup, then batches from the front, one at a time, in the main thread."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from typing import Any
+
+import zmq
+
+from runway.codec import Packer, unpack
+from runway.downloads import FilePolicy
+from runway.exceptions import RunwayError
+from runway.execution import Invocation, carried, run_batch, run_command
+from runway.messages import Outcome, RunBatch, TaskId, outcomes, setup_done
+from runway.model import RunwayModel
+
+logger = logging.getLogger(__name__)
+Report = Callable[..., None]
+
+
+class WorkerLoop:
+    """Serves one model to whichever front asks. Everything here belongs to the main thread.
+
+    Args:
+        model: the loaded script's model.
+        address: ZeroMQ address to bind; only the front knows it.
+        policy: which files and URLs inputs may name.
+        report: tells the supervisor what happened to this worker.
+    """
+
+    def __init__(
+        self, model: RunwayModel, address: str, policy: FilePolicy, report: Report
+    ) -> None:
+        self._model = model
+        self._address = address
+        self._policy = policy
+        self._report = report
+        self._packer = Packer()
+        self._inbox: deque[tuple[bytes, dict[str, Any]]] = deque()
+        self._cancelled: set[TaskId] = set()
+        self._context = zmq.Context()
+        self._socket = self._context.socket(zmq.ROUTER)
+
+    def run(self, options: Mapping[str, Any]) -> None:
+        """Set up with the operator's own `options`, then serve for ever.
+
+        Raises:
+            RunwayError: the setup failed.
+        """
+        self._model.setup_model(options)
+        self._socket.set_hwm(0)
+        self._socket.bind(self._address)
+        self._report("ready")
+        while True:
+            self._receive(block=not self._inbox)
+            while self._inbox:
+                front, message = self._inbox.popleft()
+                self._handle(front, message)
+
+    def _handle(self, front: bytes, message: dict[str, Any]) -> None:
+        if message["op"] == "batch":
+            self._run_batch(front, RunBatch.from_wire(message))
+            self._cancelled.clear()
+        elif message["op"] == "setup":
+            self._run_setup(front, message["generation"], message["options"])
+
+    def _run_setup(self, front: bytes, generation: int, options: Mapping[str, Any]) -> None:
+        error = None
+        try:
+            self._model.setup_decoded(options, self._policy)
+        except RunwayError as raised:
+            error = carried(raised)
+        self._send(front, setup_done(generation, error))
+
+    def _run_batch(self, front: bytes, batch: RunBatch) -> None:
+        began = time.monotonic()
+        command = self._model.manifest.command(batch.command)
+        tasks = [task for task in batch.tasks if task[0] not in self._cancelled]
+        if command.is_batched and not any(call.is_stream for _, call in tasks):
+            calls = [call for _, call in tasks]
+            results = run_batch(command, self._model.model, calls, self._policy)
+            done = [Outcome(task_id, result) for (task_id, _), result in zip(tasks, results, strict=True)]
+        else:
+            done = []
+            for task_id, call in tasks:
+                done += self._run_task(front, task_id, call)
+        self._send(front, outcomes(done, batch.batch_id, time.monotonic() - began))
+
+    def _run_task(self, front: bytes, task_id: TaskId, call: Invocation) -> list[Outcome]:
+        """The last outcome of a task; earlier ones of a stream are sent as they are made."""
+        command = self._model.manifest.command(call.command)
+        try:
+            with closing(run_command(command, self._model.model, call, self._policy)) as steps:
+                for output in steps:
+                    if output.final:
+                        return [Outcome(task_id, output)]
+                    self._send(front, outcomes([Outcome(task_id, output)], None, 0.0))
+                    self._receive(block=False)
+                    if task_id in self._cancelled:
+                        return []
+        except RunwayError as error:
+            return [Outcome(task_id, carried(error))]
+        return []
+
+    def _receive(self, block: bool) -> None:
+        """Take what has arrived; cancellations count at once, the rest waits in the inbox."""
+        flags = 0 if block else zmq.NOBLOCK
+        while True:
+            try:
+                front, *frames = self._socket.recv_multipart(flags, copy=False)
+            except zmq.Again:
+                return
+            flags = zmq.NOBLOCK
+            try:
+                message = unpack([frame.buffer for frame in frames])
+                operation = message["op"]
+            except (ValueError, KeyError, TypeError, IndexError) as error:
+                logger.warning("worker dropped a message: %s", error)
+                continue
+            if operation == "cancel":
+                self._cancelled.update(message["tasks"])
+            else:
+                self._inbox.append((front.bytes, message))
+
+    def _send(self, front: bytes, message: dict[str, Any]) -> None:
+        try:
+            frames = self._packer.pack(message)
+        except TypeError:
+            logger.exception("worker could not pack an answer")
+            raise
+        self._socket.send_multipart([front, *frames], copy=False)

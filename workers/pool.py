@@ -1,0 +1,279 @@
+"""Keeps worker processes alive: starts them, hears their reports, restarts them with growing pauses, ends them.
+
+Owned by the supervisor's thread. It knows no sockets of the front; what it knows of a worker is in `WorkerState`.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import struct
+import subprocess
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from runway.codec import unpack
+from runway_serve.workers.devices import Device
+
+logger = logging.getLogger(__name__)
+
+RESTART_BACKOFF_S = 1.0
+RESTART_BACKOFF_MAX_S = 60.0  # a model that fails to load should not hammer the disk
+LAST_LINES = 20  # of a worker's output, kept for the report of its death
+
+
+@dataclass
+class WorkerState:
+    """One worker: its device, its present process, and how often it failed in a row.
+
+    `state` is starting, loaded, ready, lost (waits for its restart), failed (given up) or stopped.
+    """
+
+    name: str
+    device: Device
+    address: str
+    state: str = "lost"
+    process: subprocess.Popen[bytes] | None = None
+    status_fd: int = -1
+    failures: int = 0
+    restart_at: float = 0.0
+    restarts: int = 0
+    started_at: float = 0.0
+    manifest: Mapping[str, Any] | None = None
+    reason: str = ""
+    error: str = ""
+    generation: int = 0
+    unread: bytes = b""
+    last_lines: deque[str] = field(default_factory=lambda: deque(maxlen=LAST_LINES))
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the present process."""
+        return self.process.pid if self.process else None
+
+
+@dataclass(frozen=True)
+class WorkerCommandLine:
+    """What every worker of a pool runs with."""
+
+    script: Path
+    arguments: tuple[str, ...]
+    options: Mapping[str, Any] | None
+    policy: Mapping[str, Any]
+    setup_attempts: int
+    setup_timeout_s: float
+
+
+class WorkerPool:
+    """One process a `WorkerState`; `on_change` is called whenever one changed."""
+
+    def __init__(
+        self, states: list[WorkerState], line: WorkerCommandLine, on_change: Callable[[], None]
+    ) -> None:
+        self.states = states
+        self.options = line.options
+        self.generation = 0
+        self.not_served = False
+        self._line = line
+        self._on_change = on_change
+        self._stopping = False
+
+    def tick(self, now: float) -> None:
+        """Start what is due, give up on setups that take too long."""
+        for worker in self.states:
+            if worker.state == "lost" and now >= worker.restart_at and not self._stopping:
+                self._start(worker, now)
+            elif worker.state in ("starting", "loaded") and (
+                now - worker.started_at > self._line.setup_timeout_s
+            ):
+                worker.error = f"setup took longer than {self._line.setup_timeout_s:g} s"
+                self.kill(worker.name, worker.error)
+
+    def next_tick(self) -> float | None:
+        """When `tick` has something to do, in the clock of its argument."""
+        moments = [w.restart_at for w in self.states if w.state == "lost"]
+        moments += [
+            w.started_at + self._line.setup_timeout_s
+            for w in self.states
+            if w.state in ("starting", "loaded")
+        ]
+        return min(moments, default=None)
+
+    def kill(self, name: str, reason: str) -> None:
+        """SIGKILL a worker; `reap` will see it gone and have it replaced."""
+        for worker in self.states:
+            if worker.name == name and worker.process is not None:
+                worker.reason = reason
+                _kill_group(worker.process.pid, signal.SIGKILL)
+
+    def read_reports(self, fd: int) -> None:
+        """Take what a worker wrote into its status pipe."""
+        worker = next(w for w in self.states if w.status_fd == fd)
+        try:
+            data = os.read(fd, 1 << 20)
+        except BlockingIOError:
+            return
+        if not data:
+            os.close(fd)
+            worker.status_fd = -1
+            return
+        worker.unread += data
+        while len(worker.unread) >= 4:
+            size = struct.unpack_from("<I", worker.unread)[0]
+            if len(worker.unread) < 4 + size:
+                break
+            report = unpack([worker.unread[4 : 4 + size]])
+            worker.unread = worker.unread[4 + size :]
+            self._hear(worker, report)
+
+    def reap(self, now: float) -> None:
+        """Notice processes that ended."""
+        for worker in self.states:
+            if worker.process is not None and worker.process.poll() is not None:
+                while worker.status_fd >= 0:
+                    self.read_reports(worker.status_fd)
+                self._lost(worker, worker.process.returncode, now)
+
+    @property
+    def has_failed(self) -> bool:
+        """No worker is left to hope for."""
+        return all(worker.state == "failed" for worker in self.states)
+
+    def stop(self, timeout_s: float) -> None:
+        """End all workers: SIGTERM to their process groups, then SIGKILL."""
+        self._stopping = True
+        running = [w.process for w in self.states if w.process is not None]
+        for process in running:
+            _kill_group(process.pid, signal.SIGTERM)
+        for process in running:
+            try:
+                process.wait(timeout_s)
+            except subprocess.TimeoutExpired:
+                logger.warning("worker process %d ignored SIGTERM", process.pid)
+            _kill_group(process.pid, signal.SIGKILL)
+            process.wait()
+        for worker in self.states:
+            worker.state = "stopped"
+
+    def _start(self, worker: WorkerState, now: float) -> None:
+        read_fd, write_fd = os.pipe()
+        os.set_blocking(read_fd, False)
+        Path(worker.address.removeprefix("ipc://")).unlink(missing_ok=True)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "runway_serve.workers"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **worker.device.environ()},
+            pass_fds=[write_fd],
+            start_new_session=True,
+        )
+        os.close(write_fd)
+        config = {
+            "script": str(self._line.script),
+            "arguments": list(self._line.arguments),
+            "options": self.options,
+            "address": worker.address,
+            "policy": dict(self._line.policy),
+            "status_fd": write_fd,
+        }
+        assert process.stdin is not None and process.stdout is not None
+        try:
+            process.stdin.write(json.dumps(config).encode() + b"\n")
+            process.stdin.flush()
+        except BrokenPipeError:
+            logger.warning("worker %s ended before it began", worker.name)
+        threading.Thread(
+            target=_pump, args=(process.stdout, worker), name=f"log {worker.name}", daemon=True
+        ).start()
+        worker.process, worker.status_fd, worker.unread = process, read_fd, b""
+        worker.state, worker.started_at, worker.reason = "starting", now, ""
+        worker.generation = self.generation
+        self._on_change()
+
+    def _hear(self, worker: WorkerState, report: Mapping[str, Any]) -> None:
+        event = report["event"]
+        if event == "loaded":
+            worker.state, worker.manifest = "loaded", report["manifest"]
+        elif event == "ready":
+            worker.state, worker.failures = "ready", 0
+        elif event == "setup_failed":
+            worker.error = report["error"]["message"]
+            if report["error"]["code"] < 500:  # bad options stay bad, however often they are tried
+                worker.failures = self._line.setup_attempts
+        elif event == "load_failed":
+            worker.error = report["message"].strip()
+            worker.failures = self._line.setup_attempts
+        elif event == "not_served":
+            self.not_served = True
+        self._on_change()
+
+    def _lost(self, worker: WorkerState, code: int, now: float) -> None:
+        was_ready = worker.state == "ready"
+        assert worker.process is not None
+        _kill_group(worker.process.pid, signal.SIGKILL)  # children that it left behind
+        if worker.process.stdin is not None:
+            try:
+                worker.process.stdin.close()
+            except BrokenPipeError:
+                pass
+        worker.process = None
+        reason = worker.reason or describe_exit(code)
+        worker.reason = reason
+        worker.failures += 0 if was_ready else 1
+        if worker.failures >= self._line.setup_attempts:
+            worker.state = "failed"
+            logger.error("worker %s failed: %s", worker.name, worker.error or reason)
+        else:
+            delay_s = RESTART_BACKOFF_S * 2 ** max(0, worker.failures - 1)
+            delay_s = 0.0 if was_ready and now - worker.started_at > RESTART_BACKOFF_S else delay_s
+            worker.state = "lost"
+            worker.restart_at = now + min(delay_s, RESTART_BACKOFF_MAX_S)
+            worker.restarts += 1
+            logger.warning("worker %s lost: %s; restart in %.0f s", worker.name, reason, delay_s)
+            for line in worker.last_lines:
+                logger.debug("worker %s said: %s", worker.name, line)
+        self._on_change()
+
+
+def describe_exit(code: int) -> str:
+    """How a process ended, in words."""
+    if code >= 0:
+        return f"exit code {code}"
+    hint = "; out of memory?" if code == -signal.SIGKILL else ""
+    return f"signal {-code}{hint}"
+
+
+def _kill_group(pid: int, number: int) -> None:
+    try:
+        os.killpg(pid, number)
+    except (ProcessLookupError, PermissionError):
+        pass
+
+
+def _pump(stream: IO[bytes], worker: WorkerState) -> None:
+    """Copy a worker's output to the log, line by line, so that a full pipe never blocks the model."""
+    pending = b""
+    while chunk := os.read(stream.fileno(), 65_536):
+        *lines, pending = (pending + chunk).split(b"\n")
+        if len(pending) > 65_536:
+            lines, pending = [*lines, pending], b""
+        for line in lines:
+            _log_line(line, worker)
+    if pending:
+        _log_line(pending, worker)
+    stream.close()
+
+
+def _log_line(line: bytes, worker: WorkerState) -> None:
+    text = line.decode("utf-8", "replace").rstrip("\r")
+    worker.last_lines.append(text[:1000])
+    sys.stderr.write(f"{worker.name} | {text}\n")
+    sys.stderr.flush()
