@@ -6,6 +6,7 @@ Used by `tests.serving` and by the conformance runner. Nothing here knows Runway
 from __future__ import annotations
 
 import http.client
+import json
 import os
 import shlex
 import signal
@@ -22,6 +23,7 @@ import psutil
 POLL_S = 0.05
 TERM_WAIT_S = 15.0  # a server may drain for a while before it goes
 ORPHAN_WAIT_S = 5.0  # children notice the end of their parent by a closed pipe
+PORT_ATTEMPTS = 3  # another process may take the free port before the server does
 PROGRAMS = {"python": [sys.executable], "runway-serve": [sys.executable, "-m", "runway_serve"]}
 
 
@@ -62,6 +64,14 @@ def http_get(port: int, path: str, timeout_s: float = 5.0) -> tuple[int, bytes]:
         return response.status, response.read()
     finally:
         connection.close()
+
+
+def is_running(status: int, body: bytes) -> bool:
+    """Whether an answer of `GET /healthcheck` says RUNNING."""
+    try:
+        return status == 200 and json.loads(body).get("status") == "RUNNING"
+    except ValueError:
+        return False
 
 
 def family(pid: int) -> list[psutil.Process]:
@@ -127,7 +137,9 @@ class ServerProcess:
             self._last_log = self._log_path.read_text("utf8", "replace")
         return self._last_log
 
-    def wait_until(self, path: str, accept: Callable[[int, bytes], bool], deadline_s: float):
+    def wait_until(
+        self, path: str, accept: Callable[[int, bytes], bool], deadline_s: float
+    ) -> None:
         """Poll `GET path` until `accept(status, body)`.
 
         Raises:
@@ -170,3 +182,31 @@ class ServerProcess:
         self.log()
         self._log_path.unlink(missing_ok=True)
         return self.process.returncode
+
+
+def start_ready(
+    build: Callable[[int], ServerProcess],
+    path: str,
+    accept: Callable[[int, bytes], bool],
+    deadline_s: float,
+) -> ServerProcess:
+    """A server that `build` made for a free port, once `GET path` is accepted.
+
+    Raises:
+        ServerStartError: it ended or was not ready in time; nothing of it is left.
+    """
+    for attempt in range(1, PORT_ATTEMPTS + 1):
+        server = build(free_port())
+        server.start()
+        try:
+            server.wait_until(path, accept, deadline_s)
+            return server
+        except BaseException as err:
+            server.stop()
+            if attempt == PORT_ATTEMPTS or not is_port_taken(err):
+                raise
+    raise AssertionError("the last attempt returns or raises")
+
+
+def is_port_taken(err: BaseException) -> bool:
+    return isinstance(err, ServerStartError) and "in use" in str(err)

@@ -14,7 +14,14 @@ from tests.conformance.dialogue import check_dialogue
 from tests.conformance.exchanges import Names, check_cli, check_http, check_parallel
 from tests.conformance.fixtures import expand, fixture_names
 from tests.conformance.pictures import Mismatch
-from tests.processes import ServerProcess, ServerStartError, command_line, free_port
+from tests.processes import (
+    ServerProcess,
+    ServerStartError,
+    command_line,
+    free_port,
+    is_running,
+    start_ready,
+)
 
 HERE = Path(__file__).resolve().parent
 STRICT = {"RW_STRICT_SDK": "1"}
@@ -22,7 +29,6 @@ EXCEPTIONS: dict[str, tuple[str, Mapping[str, str]]] = {
     "images/in-rgba-to-rgb": ("records that alpha was dropped; we composite on white", STRICT),
 }
 TWO_WORKER_EXCEPTIONS: dict[str, str] = {}
-PORT_ATTEMPTS = 3  # another process may take the free port before the server does
 
 
 @dataclass(frozen=True)
@@ -98,23 +104,12 @@ class Stage:
         return self.server.port
 
     def launch(self, env: Mapping[str, str]) -> ServerProcess:
-        for attempt in range(PORT_ATTEMPTS):
-            port = free_port()
+        def build(port: int) -> ServerProcess:
             command = command_line(self.start.template, script=self.suite.script, port=port)
             place = {"RW_HOST": "127.0.0.1", "RW_PORT": str(port)}
-            server = ServerProcess(command, port=port, env={**place, **env}, cwd=self.names["tmp"])
-            server.start()
-            try:
-                server.wait_until("/healthcheck", is_running, self.start.startup_s)
-                return server
-            except ServerStartError as err:
-                server.stop()
-                if attempt == PORT_ATTEMPTS - 1 or "in use" not in str(err):
-                    raise
-            except BaseException:
-                server.stop()
-                raise
-        raise AssertionError("unreachable")
+            return ServerProcess(command, port=port, env={**place, **env}, cwd=self.names["tmp"])
+
+        return start_ready(build, "/healthcheck", is_running, self.start.startup_s)
 
     @contextmanager
     def extra_server(self, env: Mapping[str, str]) -> Iterator[int]:
@@ -131,13 +126,6 @@ class Stage:
             self.server.stop()
             self.survivors += self.server.survivors
             self.server = None
-
-
-def is_running(status: int, body: bytes) -> bool:
-    try:
-        return status == 200 and json.loads(body).get("status") == "RUNNING"
-    except ValueError:
-        return False
 
 
 def play(case: dict[str, Any], stage: Stage) -> None:
