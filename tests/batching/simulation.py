@@ -1,0 +1,92 @@
+"""A closed loop of clients and workers around a `BatchQueue`, in simulated time."""
+
+from __future__ import annotations
+
+import heapq
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from runway_serve.batching import BatchPolicy, BatchQueue
+
+COMMAND = "generate"
+
+
+def batch_cost_s(size: int) -> float:
+    """The model of the measurements: 10 ms a batch and 0.2 ms an item."""
+    return 0.010 + 0.0002 * size
+
+
+@dataclass
+class Loop:
+    """`clients` that send again after each answer, and `workers` that run batches.
+
+    `run` plays the dispatcher: it takes when a worker is idle, after each event.
+    """
+
+    clients: int
+    workers: int = 1
+    max_batch_size: int = 32
+    turnaround_s: float = 0.0003
+    cost_s: Callable[[int], float] = batch_cost_s
+    seed: int = 1
+    now: float = 0.0
+    idle: int = 0
+    latencies: list[float] = field(default_factory=list)
+    sizes: list[int] = field(default_factory=list)
+    events: list[tuple[float, int, Callable[[], None]]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        policy = BatchPolicy(max_batch_size=self.max_batch_size, max_wait_ms=5, max_queue=10_000)
+        self.queue: BatchQueue[int] = BatchQueue({COMMAND: policy})
+        self.random = random.Random(self.seed)
+        self.sent: dict[int, float] = {}
+        self.order = 0
+        self.idle = self.workers
+
+    def run(self, duration_s: float, warm_up_s: float = 0.5) -> None:
+        for client in range(self.clients):
+            self.at(self.random.uniform(0, self.turnaround_s), lambda c=client: self.send(c))
+        warm = False
+        while self.events and self.now < warm_up_s + duration_s:
+            self.now, _, event = heapq.heappop(self.events)
+            if not warm and self.now >= warm_up_s:
+                warm = True
+                self.latencies.clear()
+                self.sizes.clear()
+            event()
+            self.dispatch()
+
+    def throughput(self, duration_s: float) -> float:
+        self.run(duration_s)
+        return len(self.latencies) / duration_s
+
+    def ceiling(self) -> float:
+        """Tasks a second with batches as full as the clients allow and nothing between them."""
+        size = min(self.max_batch_size, self.clients / self.workers)
+        return self.workers * size / self.cost_s(size)
+
+    def at(self, time: float, event: Callable[[], None]) -> None:
+        self.order += 1
+        heapq.heappush(self.events, (time, self.order, event))
+
+    def send(self, client: int) -> None:
+        self.sent[client] = self.now
+        self.queue.put(COMMAND, client, self.now)
+
+    def dispatch(self) -> None:
+        while self.idle and (batch := self.queue.take(self.now)):
+            self.idle -= 1
+            self.sizes.append(len(batch.tasks))
+            run_s = self.cost_s(len(batch.tasks))
+            self.at(self.now + run_s, lambda t=batch.tasks, s=run_s: self.finish(t, s))
+        if self.idle and (wake := self.queue.next_wake(self.now)) is not None:
+            self.at(wake, lambda: None)
+
+    def finish(self, tasks: list[int], run_s: float) -> None:
+        self.idle += 1
+        for client in tasks:
+            self.latencies.append(self.now - self.sent[client])
+            back_at = self.now + self.random.uniform(0, self.turnaround_s)
+            self.at(back_at, lambda c=client: self.send(c))
+        self.queue.freed(COMMAND, len(tasks), run_s, self.now)
