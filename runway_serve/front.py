@@ -1,0 +1,197 @@
+"""The front process: gunicorn with one worker that runs uvicorn, the Flask app and the dispatcher on uvloop.
+
+`python -m runway_serve.front`, started by the supervisor. It imports neither a model script nor a framework.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import json
+import logging
+import os
+import signal
+import sys
+from typing import Any
+
+import zmq
+from gunicorn.app.base import BaseApplication
+from gunicorn.workers.base import Worker
+
+from runway_serve.config import FrontConfig
+
+logger = logging.getLogger(__name__)
+FRONT_CONFIG_VARIABLE = "RUNWAY_FRONT_CONFIG"
+PR_SET_PDEATHSIG = 1
+
+
+class ControlChannel:
+    """The front's socket to the supervisor, on the event loop."""
+
+    def __init__(self, address: str, loop: asyncio.AbstractEventLoop) -> None:
+        self._socket = zmq.Context.instance().socket(zmq.DEALER)
+        self._socket.setsockopt(zmq.LINGER, 0)
+        self._socket.connect(address)
+        self._loop = loop
+
+    def tell(self, message: dict[str, Any]) -> None:
+        """Send a message to the supervisor."""
+        from runway.codec import pack_one
+
+        self._socket.send(pack_one(message))
+        self._loop.call_soon(self._read)
+
+    def listen(self, hear: Any) -> None:
+        """Say hello and call `hear` with every message that comes."""
+        self._hear = hear
+        self._loop.add_reader(self._socket.getsockopt(zmq.FD), self._read)
+        self.tell({"op": "hello", "pid": os.getpid()})
+
+    def _read(self) -> None:
+        from runway.codec import unpack
+
+        while self._socket.getsockopt(zmq.EVENTS) & zmq.POLLIN:
+            self._hear(unpack([self._socket.recv(zmq.NOBLOCK)]))
+
+
+class FrontWorker(Worker):  # type: ignore[misc]
+    """A gunicorn worker that serves the ASGI app with uvicorn on uvloop."""
+
+    def init_process(self) -> None:
+        """Make this process' event loop before gunicorn calls `run`."""
+        import uvloop
+
+        self.loop = uvloop.new_event_loop()
+        asyncio.set_event_loop(self.loop)
+        super().init_process()
+
+    def init_signals(self) -> None:
+        """Signals stop the server; gunicorn's own handlers do not fit an event loop."""
+        for number in self.SIGNALS:
+            signal.signal(number, signal.SIG_DFL)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
+            self.loop.add_signal_handler(number, self._stop)
+
+    def load_wsgi(self) -> None:
+        """Nothing to load: the app needs the running loop."""
+
+    def _stop(self) -> None:
+        self.alive = False
+        self.server.should_exit = True
+
+    def run(self) -> None:
+        """Serve until told to stop."""
+        self.loop.run_until_complete(self._serve())
+
+    async def _serve(self) -> None:
+        import uvicorn
+
+        config = FrontConfig(**json.loads(os.environ[FRONT_CONFIG_VARIABLE]))
+        app = build(config, self.loop)
+        self.loop.add_reader(0, self._lifeline)
+        settings = uvicorn.Config(
+            app,
+            loop="none",
+            http="httptools",
+            lifespan="off",
+            access_log=False,
+            log_config=None,
+            ws_per_message_deflate=False,
+            server_header=False,
+            timeout_graceful_shutdown=int(config.graceful_timeout_s) or 1,
+            callback_notify=self._beat,
+            timeout_notify=1,
+        )
+        self.server = uvicorn.Server(settings)
+        self.server.capture_signals = _no_signals  # type: ignore[method-assign,assignment]
+        await self.server.serve(sockets=[listener.sock for listener in self.sockets])
+
+    async def _beat(self) -> None:
+        self.notify()
+
+    def _lifeline(self) -> None:
+        """End the front when the supervisor's end of standard input closes."""
+        if not os.read(0, 1):
+            self.loop.remove_reader(0)
+            os.kill(os.getppid(), signal.SIGTERM)
+            self._stop()
+
+
+def _no_signals() -> Any:
+    from contextlib import nullcontext
+
+    return nullcontext()
+
+
+def build(config: FrontConfig, loop: asyncio.AbstractEventLoop) -> Any:
+    """The ASGI app over a dispatcher that follows the supervisor."""
+    from flask import Response as FlaskResponse
+
+    from runway import exchange
+    from runway.app import create_app
+    from runway.asgi import RunwayASGI
+    from runway_serve.dispatcher import Dispatcher
+
+    control = ControlChannel(config.control_address, loop)
+    dispatcher = Dispatcher(config, loop, control.tell)
+    app = create_app(dispatcher)
+
+    @app.get("/ready")
+    def ready() -> FlaskResponse:
+        is_ready = dispatcher.is_ready
+        body = {"status": "RUNNING" if is_ready else "STARTING", **dispatcher.counts()}
+        answer = exchange.answer(body, 200 if is_ready else 503)
+        return FlaskResponse(answer.body, answer.status, answer.headers)
+
+    def hear(message: dict[str, Any]) -> None:
+        if message["op"] == "workers":
+            dispatcher.update_workers(message)
+        elif message["op"] == "drain":
+            dispatcher.drain()
+
+    control.listen(hear)
+    return RunwayASGI(app, dispatcher)
+
+
+class FrontApplication(BaseApplication):  # type: ignore[misc]
+    """gunicorn, configured for one front worker on an inherited socket."""
+
+    def __init__(self, config: FrontConfig) -> None:
+        self._front = config
+        super().__init__()
+
+    def load_config(self) -> None:
+        """gunicorn's settings."""
+        settings: dict[str, Any] = {
+            "bind": f"fd://{self._front.listen_fd}",
+            "workers": 1,
+            "worker_class": FrontWorker,
+            "timeout": 60,
+            "graceful_timeout": int(self._front.graceful_timeout_s) or 1,
+            "loglevel": "warning",
+            "proc_name": "runway-serve front",
+            "control_socket_disable": True,
+        }
+        for name, value in settings.items():
+            if name in self.cfg.settings:
+                self.cfg.set(name, value)
+
+    def load(self) -> Any:
+        """The worker builds the app itself."""
+        return None
+
+
+def main() -> None:
+    """Run gunicorn until the supervisor ends it."""
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr
+    )
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    config = FrontConfig(**json.loads(os.environ[FRONT_CONFIG_VARIABLE]))
+    sys.argv = ["runway-serve"]
+    FrontApplication(config).run()
+
+
+if __name__ == "__main__":
+    main()
