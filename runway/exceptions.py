@@ -1,0 +1,153 @@
+"""The failures a model script or its client can cause, each with its HTTP code and its message.
+
+Scripts raise and catch these, the server turns them into answers, and worker processes send them over the wire.
+Only the eight documented classes end in `Error` here; failures of the server itself live with the server.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from typing import Any, ClassVar
+
+
+class RunwayError(Exception):
+    """Base of all failures that are answered as JSON: a message for the client and an HTTP code."""
+
+    code: int = 500
+    default_message: ClassVar[str] = "An unknown error occurred."
+
+    def __init__(self, message: str | None = None) -> None:
+        self.message = self.default_message if message is None else message
+        self._carried_traceback: list[str] | None = None
+        super().__init__(self.message)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return from_wire, (self.to_wire(),)  # the constructors take a part of the message, not all
+
+    def get_traceback(self) -> list[str]:
+        """Stripped frames of this failure and of what caused it, oldest cause first.
+
+        A failure that came over the wire gives the frames it carried.
+        """
+        if self._carried_traceback is not None:
+            return list(self._carried_traceback)
+        return [frame for exc in reversed(_causes(self)) for frame in _frames(exc)]
+
+    def print_exception(self) -> None:
+        """Write message and traceback to stderr."""
+        print("\n".join([self.message, *self.get_traceback()]), file=sys.stderr)
+
+    def to_response(self) -> dict[str, Any]:
+        """Body of the HTTP answer: `error` and `traceback`."""
+        return {"error": self.message, "traceback": self.get_traceback()}
+
+    def to_wire(self) -> dict[str, Any]:
+        """Everything another process needs to answer for this failure; see `from_wire`."""
+        return {
+            "type": type(self).__name__,
+            "code": self.code,
+            "message": self.message,
+            "traceback": self.get_traceback(),
+        }
+
+
+class MissingOptionError(RunwayError):
+    """A setup option without a default was not given."""
+
+    code = 400
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Missing option: {name}.")
+
+
+class MissingInputError(RunwayError):
+    """A command input without a default was not given."""
+
+    code = 400
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Missing input: {name}.")
+
+
+class InvalidArgumentError(RunwayError):
+    """A value does not fit its data type, or a data type was declared with a bad argument."""
+
+    code = 400
+
+    def __init__(self, name: str, message: str | None = None) -> None:
+        detail = f" {message}" if message else ""
+        super().__init__(f"Invalid argument: {name}.{detail}")
+
+
+class InferenceError(RunwayError):
+    """The function of a command failed."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(f"Error during inference: {message}.")
+
+
+class UnknownCommandError(RunwayError):
+    """No command has this name."""
+
+    code = 404
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Unknown command: {name}.")
+
+
+class SetupError(RunwayError):
+    """The setup function failed."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(f"Error during setup: {message}.")
+
+
+class MissingArgumentError(RunwayError):
+    """A data type was declared without an argument it needs."""
+
+    def __init__(self, arg: str) -> None:
+        super().__init__(f"Missing argument: {arg}.")
+
+
+def from_wire(wire: dict[str, Any]) -> RunwayError:
+    """The failure that `to_wire` described, of the same class if this process knows one of that name.
+
+    Message, code and traceback are those carried, whatever the class.
+    """
+    cls = _class_named(wire["type"])
+    error = cls.__new__(cls)
+    # not the class's own constructor: it would wrap the finished message once more
+    RunwayError.__init__(error, wire["message"])
+    error.code = wire["code"]
+    error._carried_traceback = list(wire["traceback"])
+    return error
+
+
+def _class_named(name: str) -> type[RunwayError]:
+    """Newest subclass of that name, or `RunwayError`."""
+    pending = [RunwayError]
+    found = RunwayError
+    while pending:
+        cls = pending.pop()
+        if cls.__name__ == name:
+            found = cls
+        pending.extend(reversed(cls.__subclasses__()))
+    return found
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    """`error`, then what it was raised from or during, and so on back to the first cause."""
+    chain: list[BaseException] = []
+    current: BaseException | None = error
+    while current is not None and current not in chain:
+        chain.append(current)
+        if current.__cause__ is not None or current.__suppress_context__:
+            current = current.__cause__
+        else:
+            current = current.__context__
+    return chain
+
+
+def _frames(error: BaseException) -> list[str]:
+    return [frame.strip() for frame in traceback.format_tb(error.__traceback__)]
