@@ -145,9 +145,7 @@ class RunwayASGI:
         minimum = self._app.config["COMPRESS_MIN_SIZE"]
         if len(response.body) < INLINE_BODY_BYTES or not exchange.accepts_gzip(accept_encoding):
             return exchange.compressed(response, accept_encoding, minimum)
-        return await self.in_thread(
-            lambda: exchange.compressed(response, accept_encoding, minimum)
-        )
+        return await self.in_thread(lambda: exchange.compressed(response, accept_encoding, minimum))
 
     async def _serve_websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import math
 import sys
 import time
 import zlib
@@ -21,6 +22,7 @@ from runway.compat import strict_sdk
 from runway.engine import Engine
 from runway.exceptions import RunwayError
 from runway.execution import Invocation, Output
+from runway.jsonable import to_json
 from runway.manifest import Command, Manifest
 
 JSON_TYPE = "application/json"
@@ -106,7 +108,7 @@ def parse_body(headers: Mapping[str, str], body: bytes, limit: int = MAX_BODY_BY
 
 
 def _loads(body: bytes) -> Any:
-    """Parsed JSON; the standard library takes over for what orjson refuses or rounds (lone surrogates, huge integers)."""
+    """Parsed JSON; the standard library takes over where orjson refuses lone surrogates."""
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError:
@@ -139,20 +141,32 @@ def _inflate(body: bytes, limit: int) -> bytes:
 
 
 def dumps(value: Any) -> bytes:
-    """JSON text of an answer; non-finite numbers become null unless the old behaviour is asked for."""
+    """JSON text of an answer; non-finite numbers become null, or are written bare with `strict_sdk`."""
     if strict_sdk():
-        return json.dumps(value, ensure_ascii=False, default=_plain).encode()
+        value = _with_bare_constants(value)
     try:
         return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS)
-    except TypeError:
-        return json.dumps(value, ensure_ascii=False, default=_plain).encode("utf-8", "replace")
+    except TypeError:  # integers over 64 bits and lone surrogates have a JSON form all the same
+        return orjson.dumps(_as_fragments(value))
 
 
-def _plain(value: Any) -> Any:
-    """For the standard encoder: what an `orjson.Fragment` holds."""
-    if isinstance(value, orjson.Fragment):
-        return json.loads(bytes(value.contents))
-    raise TypeError(f"{type(value).__name__} is not JSON")
+def _with_bare_constants(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _with_bare_constants(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_with_bare_constants(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return orjson.Fragment(json.dumps(value))
+    return value
+
+
+def _as_fragments(value: Any) -> Any:
+    """The same object with every leaf that is no fragment yet written by `runway.jsonable`."""
+    if isinstance(value, dict):
+        return {str(key): _as_fragments(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_as_fragments(item) for item in value]
+    return value if isinstance(value, orjson.Fragment) else orjson.Fragment(to_json(value))
 
 
 def answer(value: Any, status: int = 200) -> Response:

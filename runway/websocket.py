@@ -19,7 +19,9 @@ from runway.engine import Cancel, Engine
 from runway.exceptions import RunwayError
 from runway.execution import Output
 
-REMEMBERED_IDS = 100_000  # an id that was ever used is ignored; memory for that has to end somewhere
+REMEMBERED_IDS = (
+    100_000  # an id that was ever used is ignored; memory for that has to end somewhere
+)
 Message = MutableMapping[str, Any]
 
 
@@ -115,7 +117,9 @@ class JobConnection:
                 invocation, lambda event: loop.call_soon_threadsafe(events.put_nowait, event)
             )
             while (output := await _next(events)).value is not None:
-                data = orjson.Fragment(await self._in_thread(lambda o=output: exchange.dumps(call.encode(o))))  # type: ignore[misc]
+                data = orjson.Fragment(
+                    await self._in_thread(lambda o=output: exchange.dumps(call.encode(o)))
+                )  # type: ignore[misc]
                 progress = {} if output.progress is None else {"progress": output.progress}
                 await self._send(job_id, "output", outputData=data, **progress)
                 if output.final:
@@ -126,7 +130,9 @@ class JobConnection:
         except RunwayError as error:
             cancel = None
             body = orjson.loads(exchange.failure(error).body)
-            await self._send(job_id, "failed", error=body["error"], traceback=body.get("traceback", []))
+            await self._send(
+                job_id, "failed", error=body["error"], traceback=body.get("traceback", [])
+            )
         finally:
             if cancel is not None:
                 cancel()

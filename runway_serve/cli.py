@@ -36,24 +36,62 @@ def build_parser() -> argparse.ArgumentParser:
     web.add_argument("--host", help="address to bind (RW_HOST, default 127.0.0.1)")
     web.add_argument("--port", type=int, help="port to bind (RW_PORT, default 9000)")
     workers = parser.add_argument_group("workers")
-    workers.add_argument("--gpus", help="all, none, or cards as 0,2 or UUIDs (RW_GPUS, default all)")
-    workers.add_argument("--cpu-workers", type=_positive, default=1, metavar="N", help="workers without a GPU")
+    workers.add_argument(
+        "--gpus", help="all, none, or cards as 0,2 or UUIDs (RW_GPUS, default all)"
+    )
+    workers.add_argument(
+        "--cpu-workers", type=_positive, default=1, metavar="N", help="workers without a GPU"
+    )
     workers.add_argument("--workers-per-gpu", type=_positive, default=1, metavar="N")
     model = parser.add_argument_group("model")
     model.add_argument("--model-options", metavar="JSON", help="setup options (RW_MODEL_OPTIONS)")
     model.add_argument("--setup-timeout", type=float, default=1800.0, metavar="S")
     model.add_argument("--setup-attempts", type=_positive, default=5, metavar="N")
-    model.add_argument("--strict-sdk", action="store_true", help="images and NaN exactly as the old SDK had them")
+    model.add_argument(
+        "--strict-sdk", action="store_true", help="images and NaN exactly as the old SDK had them"
+    )
     queue = parser.add_argument_group("queue")
-    queue.add_argument("--max-batch-size", type=_positive, metavar="N", help="cap for batch=True commands")
-    queue.add_argument("--max-wait-ms", type=float, metavar="MS", help="cap of a call's wait for its batch")
-    queue.add_argument("--max-queue", type=_positive, default=1024, metavar="N", help="waiting calls a command")
-    queue.add_argument("--request-timeout", type=float, default=300.0, metavar="S", help="longest time to an answer")
-    queue.add_argument("--command-timeout", type=float, metavar="S", help="kill a worker whose call runs longer")
-    queue.add_argument("--graceful-timeout", type=float, default=30.0, metavar="S", help="time for running calls at SIGTERM")
+    queue.add_argument(
+        "--max-batch-size", type=_positive, metavar="N", help="cap for batch=True commands"
+    )
+    queue.add_argument(
+        "--max-wait-ms", type=float, metavar="MS", help="cap of a call's wait for its batch"
+    )
+    queue.add_argument(
+        "--max-queue", type=_positive, default=1024, metavar="N", help="waiting calls a command"
+    )
+    queue.add_argument(
+        "--request-timeout",
+        type=float,
+        default=300.0,
+        metavar="S",
+        help="longest time to an answer",
+    )
+    queue.add_argument(
+        "--command-timeout", type=float, metavar="S", help="kill a worker whose call runs longer"
+    )
+    queue.add_argument(
+        "--graceful-timeout",
+        type=float,
+        default=30.0,
+        metavar="S",
+        help="time for running calls at SIGTERM",
+    )
     files = parser.add_argument_group("files in inputs")
-    files.add_argument("--allow-path", action="append", default=[], metavar="DIR", help="local paths that inputs may name")
-    files.add_argument("--allow-url", action="append", default=[], metavar="HOST", help="private hosts that inputs may name")
+    files.add_argument(
+        "--allow-path",
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="local paths that inputs may name",
+    )
+    files.add_argument(
+        "--allow-url",
+        action="append",
+        default=[],
+        metavar="HOST",
+        help="private hosts that inputs may name",
+    )
     return parser
 
 

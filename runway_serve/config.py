@@ -75,7 +75,9 @@ def find_script(target: str) -> Path:
     description = path / "runway.yml"
     script = _entrypoint(description) if description.is_file() else path / "runway_model.py"
     if not script.is_file():
-        raise ConfigError(f"{script} does not exist; give a model script or a folder with runway.yml")
+        raise ConfigError(
+            f"{script} does not exist; give a model script or a folder with runway.yml"
+        )
     return script
 
 

@@ -339,7 +339,12 @@ class Dispatcher(Engine):
             raise error
         self._generation = generation
         self._tell_supervisor(
-            {"op": "options", "generation": generation, "options": dict(options), "workers": [first.name]}
+            {
+                "op": "options",
+                "generation": generation,
+                "options": dict(options),
+                "workers": [first.name],
+            }
         )
         results = await asyncio.gather(
             *(self._setup_one(worker, generation, options) for worker in others)
@@ -349,7 +354,9 @@ class Dispatcher(Engine):
             if failed is None:
                 done.append(worker.name)
             elif self._workers.get(worker.name) is worker:
-                self._tell_supervisor({"op": "kill", "worker": worker.name, "reason": failed.message})
+                self._tell_supervisor(
+                    {"op": "kill", "worker": worker.name, "reason": failed.message}
+                )
         self._tell_supervisor(
             {"op": "options", "generation": generation, "options": dict(options), "workers": done}
         )

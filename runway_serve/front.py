@@ -161,7 +161,7 @@ class FrontApplication(BaseApplication):  # type: ignore[misc]
         super().__init__()
 
     def load_config(self) -> None:
-        """gunicorn's settings."""
+        """Gunicorn's settings."""
         settings: dict[str, Any] = {
             "bind": f"fd://{self._front.listen_fd}",
             "workers": 1,

@@ -75,7 +75,9 @@ class Supervisor:
         ]
         self._pool = WorkerPool(states, self._worker_line(), self._note_change)
         logger.info(
-            "%d workers: %s", len(states), ", ".join(f"{w.name} on {w.device.label}" for w in states)
+            "%d workers: %s",
+            len(states),
+            ", ".join(f"{w.name} on {w.device.label}" for w in states),
         )
         try:
             return self._loop(listener, wakeup, began)
@@ -95,8 +97,12 @@ class Supervisor:
         except OSError as error:
             listener.close()
             if isinstance(error, PermissionError) or error.errno != 98:
-                raise ConfigError(f"cannot bind {self._config.host}:{self._config.port}: {error}") from error
-            raise ConfigError(f"port {self._config.port} is in use; choose another with --port") from error
+                raise ConfigError(
+                    f"cannot bind {self._config.host}:{self._config.port}: {error}"
+                ) from error
+            raise ConfigError(
+                f"port {self._config.port} is in use; choose another with --port"
+            ) from error
         listener.listen(2048)
         return listener
 
@@ -288,5 +294,9 @@ def _snapshot(worker: WorkerState) -> dict[str, Any]:
         "manifest": worker.manifest,
         "reason": worker.reason,
         "restarts": worker.restarts,
-        "device": {"kind": worker.device.kind, "uuid": worker.device.uuid, "name": worker.device.name},
+        "device": {
+            "kind": worker.device.kind,
+            "uuid": worker.device.uuid,
+            "name": worker.device.name,
+        },
     }

@@ -10,9 +10,9 @@ from contextlib import closing
 from typing import Any
 
 import zmq
+from runway.downloads import FilePolicy
 
 from runway.codec import Packer, unpack
-from runway.downloads import FilePolicy
 from runway.exceptions import RunwayError
 from runway.execution import Invocation, carried, run_batch, run_command
 from runway.messages import Outcome, RunBatch, TaskId, outcomes, setup_done
@@ -83,7 +83,10 @@ class WorkerLoop:
         if command.is_batched and not any(call.is_stream for _, call in tasks):
             calls = [call for _, call in tasks]
             results = run_batch(command, self._model.model, calls, self._policy)
-            done = [Outcome(task_id, result) for (task_id, _), result in zip(tasks, results, strict=True)]
+            done = [
+                Outcome(task_id, result)
+                for (task_id, _), result in zip(tasks, results, strict=True)
+            ]
         else:
             done = []
             for task_id, call in tasks:

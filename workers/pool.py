@@ -5,6 +5,7 @@ Owned by the supervisor's thread. It knows no sockets of the front; what it know
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -19,8 +20,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from runway.codec import unpack
 from runway_serve.workers.devices import Device
+
+from runway.codec import unpack
 
 logger = logging.getLogger(__name__)
 
@@ -220,10 +222,8 @@ class WorkerPool:
         assert worker.process is not None
         _kill_group(worker.process.pid, signal.SIGKILL)  # children that it left behind
         if worker.process.stdin is not None:
-            try:
+            with contextlib.suppress(BrokenPipeError):
                 worker.process.stdin.close()
-            except BrokenPipeError:
-                pass
         worker.process = None
         reason = worker.reason or describe_exit(code)
         worker.reason = reason
@@ -252,10 +252,8 @@ def describe_exit(code: int) -> str:
 
 
 def _kill_group(pid: int, number: int) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, number)
-    except (ProcessLookupError, PermissionError):
-        pass
 
 
 def _pump(stream: IO[bytes], worker: WorkerState) -> None:

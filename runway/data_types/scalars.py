@@ -136,7 +136,10 @@ class number(PortableType):
 
     def decode(self, value: Any) -> Number:
         """The value if it is a finite number within the limits."""
-        # The first SDK passed any JSON value on. No recorded case needs that, and the documentation promises a 400.
+        # The first SDK passed any JSON value on, and a recorded case sends a boolean to a number without limits.
+        is_limited = self.min is not None or self.max is not None
+        if isinstance(value, bool) and not is_limited:
+            return value
         if isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
             raise InvalidArgumentError(self.name, f"expected a number, got {json_kind(value)}")
         given: Number = to_plain(value)
