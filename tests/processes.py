@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -114,6 +115,8 @@ class ServerProcess:
         self.env = clean_env(env)
         self.cwd = cwd
         self.survivors: list[str] = []
+        self._log_path: Path | None = None  # a caller may start the process itself, with pipes
+        self._last_log = ""
         self.process: subprocess.Popen[bytes]
 
     def start(self) -> None:
@@ -133,7 +136,7 @@ class ServerProcess:
 
     def log(self) -> str:
         """Everything the server printed so far, both streams."""
-        if self._log_path.exists():
+        if self._log_path is not None and self._log_path.exists():
             self._last_log = self._log_path.read_text("utf8", "replace")
         return self._last_log
 
@@ -160,28 +163,39 @@ class ServerProcess:
             time.sleep(POLL_S)
 
     def stop(self) -> int:
-        """Exit code after SIGTERM to the main process alone, as a container engine sends it.
-
-        Children that outlive it are killed and listed in `survivors`.
-        """
-        children = family(self.process.pid)
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-        try:
-            self.process.wait(TERM_WAIT_S)
-        except subprocess.TimeoutExpired:
-            self.survivors.append(describe(psutil.Process(self.process.pid)))
-            self.process.kill()
-            self.process.wait()
-        children = list({*children, *family(self.process.pid)})
-        _, alive = psutil.wait_procs(children, timeout=ORPHAN_WAIT_S)
-        for child in alive:
-            self.survivors.append(describe(child))
-            child.kill()
-        psutil.wait_procs(alive, timeout=ORPHAN_WAIT_S)
+        """Exit code; children that had to be killed are listed in `survivors`."""
+        self.survivors += end(self.process)
         self.log()
-        self._log_path.unlink(missing_ok=True)
+        if self._log_path is not None:
+            self._log_path.unlink(missing_ok=True)
         return self.process.returncode
+
+
+def end(process: subprocess.Popen[Any]) -> list[str]:
+    """End a process that leads its own group, and whatever it started.
+
+    SIGTERM goes to the process alone, as a container engine sends it; its children must then go by
+    themselves.
+
+    Returns:
+        Descriptions of the processes that had to be killed.
+    """
+    children = family(process.pid)
+    survivors = []
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(TERM_WAIT_S)
+    except subprocess.TimeoutExpired:
+        survivors.append(describe(psutil.Process(process.pid)))
+        process.kill()
+        process.wait()
+    _, alive = psutil.wait_procs({*children, *family(process.pid)}, timeout=ORPHAN_WAIT_S)
+    for child in alive:
+        survivors.append(describe(child))
+        child.kill()
+    psutil.wait_procs(alive, timeout=ORPHAN_WAIT_S)
+    return survivors
 
 
 def start_ready(
