@@ -255,3 +255,10 @@ def test_the_base_type_converts_nothing_but_takes_all_steps_in_one():
             convert(1)
     assert Celsius().restore(Celsius().decode(0)) == 273.15
     assert Celsius().encode(Celsius().prepare(273.15, "PNG"), "PNG") == 0
+
+
+def test_number_without_limits_lets_a_boolean_pass():
+    # conformance case basic/boolean-output-bool; with limits it is refused (known failure 29)
+    assert number().deserialize(True) is True
+    with pytest.raises(InvalidArgumentError):
+        number(min=0).deserialize(True)
