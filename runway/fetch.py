@@ -50,8 +50,12 @@ def fetch(url: str, target: IO[bytes], limits: FetchLimits) -> None:
         timer.start()
         try:
             location = _receive(connection, url, target, limits)
+            if (
+                connection.is_interrupted
+            ):  # a closed connection ends a body too, so it looks complete
+                raise TimeoutError
         except (OSError, http.client.HTTPException, ValueError) as error:
-            if time.monotonic() >= deadline:
+            if connection.is_interrupted:
                 raise ValueError(f"download took longer than {limits.timeout_s:g} s") from error
             if isinstance(error, _FetchRefused):
                 raise
@@ -72,16 +76,20 @@ class _FetchRefused(ValueError):
 class _Connection(http.client.HTTPConnection):
     """A connection to addresses that were looked up and checked before. `interrupt` may come from another thread."""
 
-    def __init__(self, host: str, port: int, addresses: list[str], is_tls: bool) -> None:
-        super().__init__(host, port, timeout=OPERATION_TIMEOUT_S)
+    def __init__(
+        self, host: str, port: int, addresses: list[str], is_tls: bool, timeout_s: float
+    ) -> None:
+        super().__init__(host, port, timeout=min(OPERATION_TIMEOUT_S, timeout_s))
         self._addresses = addresses
         self._is_tls = is_tls
-        self._is_interrupted = False
+        self.is_interrupted = False
         # the Host header leaves the scheme's own port out
         self.default_port = 443 if is_tls else 80
 
     def connect(self) -> None:
         self.sock = self._first_socket()
+        if self.is_interrupted:
+            raise TimeoutError
         if self._is_tls:
             self.sock = ssl.create_default_context().wrap_socket(
                 self.sock, server_hostname=self.host, do_handshake_on_connect=False
@@ -89,7 +97,7 @@ class _Connection(http.client.HTTPConnection):
             self.sock.do_handshake()
 
     def interrupt(self) -> None:
-        self._is_interrupted = True
+        self.is_interrupted = True
         if self.sock is not None:
             with contextlib.suppress(OSError):  # it has ended by itself
                 socket.socket.shutdown(self.sock, socket.SHUT_RDWR)
@@ -97,10 +105,10 @@ class _Connection(http.client.HTTPConnection):
     def _first_socket(self) -> socket.socket:
         failure: OSError = OSError("no address")
         for address in self._addresses:
-            if self._is_interrupted:
+            if self.is_interrupted:
                 break
             try:
-                return socket.create_connection((address, self.port), OPERATION_TIMEOUT_S)
+                return socket.create_connection((address, self.port), self.timeout)
             except OSError as error:
                 failure = error
         raise failure
@@ -123,9 +131,10 @@ def _connection(url: str, limits: FetchLimits, deadline: float) -> _Connection:
     is_free = allowed is None or _is_listed(parts.hostname, port, allowed)
     if not is_free and not all(is_public(address) for address in addresses):
         raise _FetchRefused("address not allowed")
-    if time.monotonic() >= deadline:
+    left_s = deadline - time.monotonic()
+    if left_s <= 0:
         raise _FetchRefused(f"download took longer than {limits.timeout_s:g} s")
-    return _Connection(parts.hostname, port, addresses, parts.scheme == "https")
+    return _Connection(parts.hostname, port, addresses, parts.scheme == "https", left_s)
 
 
 def is_public(address: str) -> bool:
