@@ -179,7 +179,7 @@ def failure(error: RunwayError) -> Response:
     if isinstance(error, BadBodyError):
         return answer({"error": error.message}, error.code)
     body = error.to_response()
-    if error.code >= 500:
+    if body["traceback"]:
         print("\n".join([error.message, *body["traceback"]]), file=sys.stderr, flush=True)
     response = answer(body, error.code)
     retry_after = getattr(error, "retry_after_s", None)

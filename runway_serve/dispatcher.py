@@ -79,6 +79,7 @@ class Dispatcher(Engine):
         self._ids = itertools.count(1)
         self._batch_ids = itertools.count(1)
         self._workers: dict[str, WorkerEntry] = {}
+        self._condemned: set[int] = set()
         self._generation = 0
         self._setup_failed = False
         self._setup_turn = asyncio.Lock()
@@ -223,7 +224,7 @@ class Dispatcher(Engine):
         for task in worker.running.values():
             self._settle(task, DeadlineError(f"The command ran longer than the limit of {limit}."))
         reason = f"command {worker.command} ran longer than {limit}"
-        self._tell_supervisor({"op": "kill", "worker": worker.name, "reason": reason})
+        self._condemn(worker, reason)
 
     # -- workers
 
@@ -262,7 +263,7 @@ class Dispatcher(Engine):
                 self._learn(entry["manifest"])
             self._any_gpu |= entry["device"]["kind"] != "cpu"
             known = self._workers.get(entry["name"])
-            is_alive = entry["state"] == "ready"
+            is_alive = entry["state"] == "ready" and entry["pid"] not in self._condemned
             if known is not None and (not is_alive or known.pid != entry["pid"]):
                 self._lose(known, entry["reason"])
                 known = None
@@ -305,6 +306,12 @@ class Dispatcher(Engine):
             )
         self._release(worker)
         self._check_drained()
+
+    def _condemn(self, worker: WorkerEntry, reason: str) -> None:
+        """Have a worker killed, and use it no more: snapshots may still call it ready for a moment."""
+        self._condemned.add(worker.pid)
+        self._tell_supervisor({"op": "kill", "worker": worker.name, "reason": reason})
+        self._lose(worker, reason)
 
     def _refuse_all(self, text: str) -> None:
         for task in self._queue.drain_all():
@@ -354,9 +361,7 @@ class Dispatcher(Engine):
             if failed is None:
                 done.append(worker.name)
             elif self._workers.get(worker.name) is worker:
-                self._tell_supervisor(
-                    {"op": "kill", "worker": worker.name, "reason": failed.message}
-                )
+                self._condemn(worker, failed.message)
         self._tell_supervisor(
             {"op": "options", "generation": generation, "options": dict(options), "workers": done}
         )

@@ -15,6 +15,10 @@ class ServerError(RunwayError):
         super().__init__()
         self.message = message
 
+    def get_traceback(self) -> list[str]:
+        """Nothing: the frames of the server say nothing about the model."""
+        return []
+
 
 class UnavailableError(ServerError):
     """No worker is ready, the queue is full, or the server is stopping: come back later."""

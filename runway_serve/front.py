@@ -10,6 +10,7 @@ import ctypes
 import json
 import logging
 import os
+import shutil
 import signal
 import sys
 from typing import Any
@@ -87,6 +88,7 @@ class FrontWorker(Worker):  # type: ignore[misc]
         import uvicorn
 
         config = FrontConfig(**json.loads(os.environ[FRONT_CONFIG_VARIABLE]))
+        self.folder = os.path.dirname(config.control_address.removeprefix("ipc://"))
         app = build(config, self.loop)
         self.loop.add_reader(0, self._lifeline)
         settings = uvicorn.Config(
@@ -110,9 +112,10 @@ class FrontWorker(Worker):  # type: ignore[misc]
         self.notify()
 
     def _lifeline(self) -> None:
-        """End the front when the supervisor's end of standard input closes."""
+        """End the front when the supervisor's end of standard input closes, and clear what it left."""
         if not os.read(0, 1):
             self.loop.remove_reader(0)
+            shutil.rmtree(self.folder, ignore_errors=True)
             os.kill(os.getppid(), signal.SIGTERM)
             self._stop()
 

@@ -115,7 +115,6 @@ class ServerProcess:
         self.env = clean_env(env)
         self.cwd = cwd
         self.survivors: list[str] = []
-        self._log_path: Path | None = None  # a caller may start the process itself, with pipes
         self._last_log = ""
         self.process: subprocess.Popen[bytes]
 
@@ -136,7 +135,7 @@ class ServerProcess:
 
     def log(self) -> str:
         """Everything the server printed so far, both streams."""
-        if self._log_path is not None and self._log_path.exists():
+        if self._log_path.exists():
             self._last_log = self._log_path.read_text("utf8", "replace")
         return self._last_log
 
@@ -166,8 +165,7 @@ class ServerProcess:
         """Exit code; children that had to be killed are listed in `survivors`."""
         self.survivors += end(self.process)
         self.log()
-        if self._log_path is not None:
-            self._log_path.unlink(missing_ok=True)
+        self._log_path.unlink(missing_ok=True)
         return self.process.returncode
 
 

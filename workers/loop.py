@@ -10,9 +10,9 @@ from contextlib import closing
 from typing import Any
 
 import zmq
-from runway.downloads import FilePolicy
 
 from runway.codec import Packer, unpack
+from runway.downloads import FilePolicy
 from runway.exceptions import RunwayError
 from runway.execution import Invocation, carried, run_batch, run_command
 from runway.messages import Outcome, RunBatch, TaskId, outcomes, setup_done

@@ -20,9 +20,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from runway_serve.workers.devices import Device
-
 from runway.codec import unpack
+from runway_serve.workers.devices import Device
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +48,8 @@ class WorkerState:
     restarts: int = 0
     started_at: float = 0.0
     manifest: Mapping[str, Any] | None = None
-    reason: str = ""
+    reason: str = ""  # why the process before the present one ended
+    kill_reason: str = ""
     error: str = ""
     generation: int = 0
     unread: bytes = b""
@@ -112,7 +112,7 @@ class WorkerPool:
         """SIGKILL a worker; `reap` will see it gone and have it replaced."""
         for worker in self.states:
             if worker.name == name and worker.process is not None:
-                worker.reason = reason
+                worker.kill_reason = reason
                 _kill_group(worker.process.pid, signal.SIGKILL)
 
     def read_reports(self, fd: int) -> None:
@@ -196,7 +196,7 @@ class WorkerPool:
             target=_pump, args=(process.stdout, worker), name=f"log {worker.name}", daemon=True
         ).start()
         worker.process, worker.status_fd, worker.unread = process, read_fd, b""
-        worker.state, worker.started_at, worker.reason = "starting", now, ""
+        worker.state, worker.started_at, worker.kill_reason = "starting", now, ""
         worker.generation = self.generation
         self._on_change()
 
@@ -225,7 +225,7 @@ class WorkerPool:
             with contextlib.suppress(BrokenPipeError):
                 worker.process.stdin.close()
         worker.process = None
-        reason = worker.reason or describe_exit(code)
+        reason = worker.kill_reason or describe_exit(code)
         worker.reason = reason
         worker.failures += 0 if was_ready else 1
         if worker.failures >= self._line.setup_attempts:

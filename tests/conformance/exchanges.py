@@ -17,7 +17,7 @@ from typing import Any
 from tests.conformance.fixtures import expand
 from tests.conformance.matching import match, short
 from tests.conformance.pictures import Mismatch
-from tests.processes import ServerProcess
+from tests.processes import clean_env, end
 
 Names = dict[str, str]
 
@@ -133,7 +133,9 @@ def check_parallel(port: int, spec: dict[str, Any], names: Names, timeout_s: flo
             future.result()
 
 
-def check_cli(command: Sequence[str], spec: dict[str, Any], env: Names, cwd: str, limit_s: float):
+def check_cli(
+    command: Sequence[str], spec: dict[str, Any], env: Names, cwd: str, limit_s: float
+) -> None:
     """Run the start command to its end and compare exit code and output.
 
     Args:
@@ -141,25 +143,24 @@ def check_cli(command: Sequence[str], spec: dict[str, Any], env: Names, cwd: str
         env: what to add to a clean environment.
         limit_s: how long it may run.
     """
-    run = ServerProcess(command, port=0, env=env, cwd=cwd)
-    with subprocess.Popen(
-        run.command,
+    process = subprocess.Popen(
+        command,
         cwd=cwd,
-        env=run.env,
+        env=clean_env(env),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=True,
         text=True,
         errors="replace",
-    ) as run.process:
-        try:
-            out, err = run.process.communicate(timeout=limit_s)
-        except subprocess.TimeoutExpired as late:
-            raise Mismatch(f"cli: still running after {limit_s} s") from late
-        finally:
-            run.stop()
-    check_exit(run.process.returncode, err, spec)
+    )
+    try:
+        out, err = process.communicate(timeout=limit_s)
+    except subprocess.TimeoutExpired as late:
+        raise Mismatch(f"cli: still running after {limit_s} s") from late
+    finally:
+        end(process)
+    check_exit(process.returncode, err, spec)
     for name, text in (("stdout", out), ("stderr", err)):
         pattern, absent = spec.get(f"{name}_regex"), spec.get(f"{name}_lacks")
         if pattern and not re.search(pattern, text, re.DOTALL):

@@ -1,0 +1,47 @@
+# Every target makes its own surroundings; after the first time that takes no time.
+# ARGS goes to pytest: make test ARGS='-k conformance -x'
+
+PY := .venv/bin/python
+INPUTS := setup.py pyproject.toml .ci/install
+
+.PHONY: help demo test check format dev clean
+
+help:
+	@echo 'make demo     serve a real network and send it a picture; Ctrl-C ends it (ONCE=1: by itself)'
+	@echo 'make test     run the whole test suite'
+	@echo 'make check    formatting, lint, types and the quick tests'
+	@echo 'make format   apply formatting and the safe lint fixes'
+	@echo 'make dev      install for development again'
+	@echo 'make clean    remove what was built, the virtual environment too'
+
+demo: .venv/.serves
+	@$(PY) examples/demo.py $(if $(ONCE),--once)
+
+test: .venv/.develops
+	@$(PY) -m pytest $(ARGS)
+
+check: .venv/.develops
+	$(PY) -m ruff format --check .
+	$(PY) -m ruff check .
+	$(PY) -m mypy -p runway -p runway_serve
+	$(PY) -m pytest -m 'not slow' $(ARGS)
+
+format: .venv/.develops
+	$(PY) -m ruff format .
+	$(PY) -m ruff check --fix .
+
+dev:
+	@rm -f .venv/.develops
+	@$(MAKE) --no-print-directory .venv/.develops
+
+clean:
+	rm -rf .venv build dist .cache *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -f runway_serve/workers runway_serve/batching
+
+.venv/.serves: $(INPUTS)
+	@.ci/install
+	@touch $@
+
+.venv/.develops: $(INPUTS)
+	@.ci/install dev
+	@touch $@ .venv/.serves
