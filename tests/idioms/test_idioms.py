@@ -21,8 +21,9 @@ from tests.serving import Served, serve
 
 HERE = Path(__file__).resolve().parent
 REFERENCE = json.loads((HERE / "reference-answers.json").read_text("utf8"))
-# JPEG encoders differ by up to 1.8 on pictures of 20 x 12; the recorded means are rounded to 0.1.
-MEAN_TOLERANCE = {"jpeg": 2.0, "png": 0.06}
+# JPEG keeps a quarter of the colours, and versions of Pillow differ in which: by up to 1.8 in the mean
+# of 20 x 12 pixels, by 4.2 of 8 x 8. The recorded means are rounded to 0.1.
+MEAN_TOLERANCE = {"jpeg": 4.5, "png": 0.06}
 CHANGING = {"modelSDKVersion", "millisRunning", "millisSinceLastCommand", "GPU", "traceback"}
 
 FALSY_DEFAULT = "a default of 0 stays 0, a missing one is 0 clamped into the limits"
