@@ -39,7 +39,7 @@ def nothing_is_left_behind() -> Iterator[None]:
             os.environ[name] = value
     left = {
         "processes": until_empty(lambda: marked(run)),
-        "folders": until_empty(lambda: [p.name for p in Path(folder).glob("runway-serve-*")]),
+        "folders": until_empty(lambda: [path.name for path in Path(folder).glob("runway-*")]),
         "shared memory": until_empty(lambda: sorted(shared_memory() - segments)),
     }
     for line in left["processes"]:
