@@ -11,11 +11,11 @@ import os
 from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
-from urllib.parse import unquote
 
 from a2wsgi import WSGIMiddleware
 from flask import Flask
 from flask_cors.core import get_cors_headers, get_cors_options
+from werkzeug.datastructures import Headers
 
 from runway import exchange
 from runway.app import HTTP_ERRORS
@@ -46,11 +46,11 @@ class RunwayASGI:
     def __init__(self, app: Flask, engine: Engine) -> None:
         self._app = app
         self._engine = engine
-        self._wsgi = WSGIMiddleware(app, workers=FLASK_THREADS)
+        self._wsgi = WSGIMiddleware(app, workers=FLASK_THREADS)  # type: ignore[arg-type]
         self._codecs = ThreadPoolExecutor(CODEC_THREADS, thread_name_prefix="codec")
         self._used_ids = UsedIds()
         self._only_flask = _has_own_hooks(app)
-        self._cors = get_cors_headers(get_cors_options(app), {}, "POST")
+        self._cors = get_cors_headers(get_cors_options(app), Headers(), "POST")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection scope."""
@@ -217,8 +217,3 @@ def _has_own_hooks(app: Flask) -> bool:
         if not hook.__module__.startswith(("runway.", "flask_cors."))
     ]
     return bool(app.before_request_funcs or after or app.teardown_request_funcs)
-
-
-def command_path(scope: Scope) -> str:
-    """The decoded path of a scope."""
-    return unquote(scope["path"])

@@ -25,7 +25,8 @@ class Packer:
 
     def pack(self, value: Any) -> list[Buffer]:
         """A header frame, followed by the buffers of large arrays."""
-        self._frames = frames = []
+        frames: list[Buffer] = []
+        self._frames = frames
         header = self._packer.pack(value)
         return [header, *frames]
 
@@ -44,7 +45,7 @@ class Packer:
         if array.nbytes < self._inline_bytes:
             head = msgpack.packb((array.dtype.str, array.shape, array.tobytes()))
             return msgpack.ExtType(_INLINE, head)
-        self._frames.append(memoryview(array.reshape(-1).view(np.uint8)))
+        self._frames.append(array.reshape(-1).view(np.uint8).data)
         return msgpack.ExtType(
             _FRAME, msgpack.packb((array.dtype.str, array.shape, len(self._frames)))
         )

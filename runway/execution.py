@@ -6,7 +6,7 @@ Called in the model's thread by `LocalEngine` and by a worker's loop. Nothing he
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -61,7 +61,7 @@ def run_setup(
 
 def run_command(
     command: Command, model: Any, call: Invocation, policy: FilePolicy | None = None
-) -> Iterator[Output]:
+) -> Generator[Output, None, None]:
     """Outputs of one call, as they are made: one final output, or a stream when `call.is_stream`.
 
     Closing the iterator closes the author's generator, so that its `finally` runs.

@@ -10,6 +10,7 @@ import time
 import uuid
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, MutableMapping
+from functools import partial
 from typing import Any
 
 import orjson
@@ -113,13 +114,13 @@ class JobConnection:
             invocation = await self._in_thread(call.decode)
             events: asyncio.Queue[Output | RunwayError] = asyncio.Queue()
             loop = asyncio.get_running_loop()
-            cancel = self._engine.submit(
-                invocation, lambda event: loop.call_soon_threadsafe(events.put_nowait, event)
-            )
+
+            def relay(event: Output | RunwayError) -> None:
+                loop.call_soon_threadsafe(events.put_nowait, event)
+
+            cancel = self._engine.submit(invocation, relay)
             while (output := await _next(events)).value is not None:
-                data = orjson.Fragment(
-                    await self._in_thread(lambda o=output: exchange.dumps(call.encode(o)))
-                )  # type: ignore[misc]
+                data = await self._in_thread(partial(_written, call, output))
                 progress = {} if output.progress is None else {"progress": output.progress}
                 await self._send(job_id, "output", outputData=data, **progress)
                 if output.final:
@@ -147,6 +148,11 @@ class JobConnection:
     async def _send(self, job_id: str, kind: str, **fields: Any) -> None:
         text = exchange.dumps({"type": kind, "id": job_id, **fields}).decode()
         await self._send_raw({"type": "websocket.send", "text": text})
+
+
+def _written(call: exchange.Call, output: Output) -> orjson.Fragment:
+    """The JSON of an output, to be copied into its message."""
+    return orjson.Fragment(exchange.dumps(call.encode(output)))
 
 
 async def _next(events: asyncio.Queue[Output | RunwayError]) -> Output:

@@ -137,7 +137,12 @@ class Dispatcher(Engine):
                 listener(error)
 
         self._loop.call_soon_threadsafe(accept)
-        return lambda: self._on_loop(lambda: [self._cancel(task) for task in holder])
+
+        def cancel() -> None:
+            for task in holder:
+                self._cancel(task)
+
+        return lambda: self._on_loop(cancel)
 
     def setup(self, options: Mapping[str, Any]) -> None:
         """Give all workers the new options: one goes first, the others follow when it succeeded."""

@@ -30,7 +30,7 @@ class ControlChannel:
     """The front's socket to the supervisor, on the event loop."""
 
     def __init__(self, address: str, loop: asyncio.AbstractEventLoop) -> None:
-        self._socket = zmq.Context.instance().socket(zmq.DEALER)
+        self._socket: Any = zmq.Context.instance().socket(zmq.DEALER)
         self._socket.setsockopt(zmq.LINGER, 0)
         self._socket.connect(address)
         self._loop = loop
@@ -98,6 +98,7 @@ class FrontWorker(Worker):  # type: ignore[misc]
             lifespan="off",
             access_log=False,
             log_config=None,
+            log_level="warning",
             ws_per_message_deflate=False,
             server_header=False,
             timeout_graceful_shutdown=int(config.graceful_timeout_s) or 1,
@@ -105,7 +106,7 @@ class FrontWorker(Worker):  # type: ignore[misc]
             timeout_notify=1,
         )
         self.server = uvicorn.Server(settings)
-        self.server.capture_signals = _no_signals  # type: ignore[method-assign,assignment]
+        self.server.capture_signals = _no_signals  # type: ignore[method-assign]
         await self.server.serve(sockets=[listener.sock for listener in self.sockets])
 
     async def _beat(self) -> None:

@@ -17,9 +17,8 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from runway.downloads import FilePolicy
-
 from runway.codec import pack_one
+from runway.downloads import FilePolicy
 from runway.exceptions import RunwayError
 from runway.launch import RunOptions
 from runway.model import RunwayModel
@@ -47,9 +46,8 @@ def main() -> None:
     config = _take_lifeline()
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     report = Reporter(config["status_fd"])
-    policy = FilePolicy(
-        **{k: tuple(v) if isinstance(v, list) else v for k, v in config["policy"].items()}
-    )
+    allowed = config["policy"]
+    policy = FilePolicy(tuple(allowed["allow_paths"]), tuple(allowed["allow_hosts"]))
 
     def launcher(model: RunwayModel, options: RunOptions) -> None:
         if options.meta or options.no_serve:
