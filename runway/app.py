@@ -52,7 +52,7 @@ def _add_routes(app: Flask, engine: Engine) -> None:
 
     def setup() -> FlaskResponse:
         given = exchange.parse_body(_headers(), request.get_data())
-        engine.setup(engine.manifest.options.decode(given))
+        engine.setup(given)
         return _flask(exchange.answer({"success": True}))
 
     def usage(name: str) -> FlaskResponse:

@@ -57,7 +57,11 @@ class Engine(ABC):
 
     @abstractmethod
     def setup(self, options: Mapping[str, Any]) -> None:
-        """Run the setup function with decoded options and wait for it; the old model serves on if it fails."""
+        """Run the setup function with options as a client sent them, and wait; the old model serves on if it fails.
+
+        Raises:
+            RunwayError: a missing or bad option (400), or the function raised (500).
+        """
 
     def has_gpu(self) -> bool:
         """The `GPU` of `GET /meta`."""
@@ -112,7 +116,7 @@ class LocalEngine(Engine):
 
         def run() -> None:
             try:
-                self._model.setup_decoded(options)
+                self._model.setup_model(options)
             except RunwayError as error:
                 done.put(carried(error))
             else:

@@ -35,10 +35,7 @@ class Invocation:
 
 
 def run_setup(
-    function: Callable[..., Any] | None,
-    fields: Fields,
-    options: Mapping[str, Any],
-    policy: FilePolicy | None = None,
+    function: Callable[..., Any] | None, fields: Fields, options: Mapping[str, Any]
 ) -> Any:
     """Model object that the author's setup function made of the decoded `options`; None without a function.
 
@@ -47,16 +44,15 @@ def run_setup(
     """
     if function is None:
         return None
-    with file_session(policy, keep=True):
-        values = fields.restore(options)
-        try:
-            if fields.types or inspect.getfullargspec(function).args:
-                return function(values)
-            return function()
-        except RunwayError:
-            raise
-        except Exception as error:
-            raise SetupError(repr(error)) from error
+    values = fields.restore(options)
+    try:
+        if fields.types or inspect.getfullargspec(function).args:
+            return function(values)
+        return function()
+    except RunwayError:
+        raise
+    except Exception as error:
+        raise SetupError(repr(error)) from error
 
 
 def run_command(

@@ -45,7 +45,7 @@ class RunBatch:
 
 @dataclass(frozen=True)
 class RunSetup:
-    """Front to worker: run the setup with these decoded options."""
+    """Front to worker: run the setup with these options, as a client sent them."""
 
     generation: int
     options: Mapping[str, Any]

@@ -10,7 +10,7 @@ from typing import Any
 from flask import Flask
 
 from runway.app import create_app
-from runway.downloads import FilePolicy
+from runway.downloads import FilePolicy, FileSession, file_session
 from runway.engine import LocalEngine
 from runway.exceptions import MissingOptionError
 from runway.execution import run_setup
@@ -29,6 +29,7 @@ class RunwayModel:
         self.manifest = Manifest()
         self.setup_fn: Function | None = None
         self.model: Any = None
+        self._files: FileSession | None = None  # what the present model's options fetched
         self.running_status = "STARTING"
         self.command_fns: dict[str, Function] = {}
         self.engine = LocalEngine(self)
@@ -106,18 +107,27 @@ class RunwayModel:
 
         return register
 
-    def setup_model(self, opts: Mapping[str, Any]) -> None:
+    def setup_model(self, opts: Mapping[str, Any], policy: FilePolicy | None = None) -> None:
         """Run the setup function with options as a client would send them.
+
+        Args:
+            opts: option name -> JSON value.
+            policy: which files the options may name; None restricts nothing.
 
         Raises:
             RunwayError: a missing or bad option (400), or the function failed (500). The old model stays.
         """
-        self.setup_decoded(self.manifest.options.decode(opts))
-
-    def setup_decoded(self, options: Mapping[str, Any], policy: FilePolicy | None = None) -> None:
-        """`setup_model` for options that were decoded already; `policy` limits the files they may name."""
+        options = self.manifest.options.decode(opts)
         self.running_status = "STARTING"
-        self.model = run_setup(self.setup_fn, self.manifest.options, options, policy)
+        with file_session(policy, keep=True) as files:
+            try:
+                self.model = run_setup(self.setup_fn, self.manifest.options, options)
+            except BaseException:
+                files.close()
+                raise
+        old, self._files = self._files, files
+        if old is not None:
+            old.close()
         self.running_status = "RUNNING"
 
     def millis_running(self) -> int:

@@ -57,7 +57,10 @@ def main() -> None:
         given = config["options"]
         try:
             WorkerLoop(model, config["address"], policy, report).run(
-                options.model_options if given is None else given
+                options.model_options if given is None else given,
+                policy
+                if config["generation"]
+                else None,  # the first options are the operator's own
             )
         except RunwayError as error:
             error.print_exception()

@@ -45,13 +45,13 @@ class WorkerLoop:
         self._context = zmq.Context()
         self._socket = self._context.socket(zmq.ROUTER)
 
-    def run(self, options: Mapping[str, Any]) -> None:
-        """Set up with the operator's own `options`, then serve for ever.
+    def run(self, options: Mapping[str, Any], policy: FilePolicy | None = None) -> None:
+        """Set up with `options`, then serve for ever; `policy` limits options that came from a client.
 
         Raises:
             RunwayError: the setup failed.
         """
-        self._model.setup_model(options)
+        self._model.setup_model(options, policy)
         self._socket.set_hwm(0)
         self._socket.bind(self._address)
         self._report("ready")
@@ -71,7 +71,7 @@ class WorkerLoop:
     def _run_setup(self, front: bytes, generation: int, options: Mapping[str, Any]) -> None:
         error = None
         try:
-            self._model.setup_decoded(options, self._policy)
+            self._model.setup_model(options, self._policy)
         except RunwayError as raised:
             error = carried(raised)
         self._send(front, setup_done(generation, error))

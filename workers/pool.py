@@ -184,6 +184,7 @@ class WorkerPool:
             "options": self.options,
             "address": worker.address,
             "policy": dict(self._line.policy),
+            "generation": self.generation,
             "status_fd": write_fd,
         }
         assert process.stdin is not None and process.stdout is not None
