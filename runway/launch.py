@@ -94,6 +94,8 @@ def run_here(model: RunwayModel, options: RunOptions) -> None:
     if options.meta:
         print(json.dumps(model.manifest.to_dict(), ensure_ascii=False, default=list), flush=True)
         return
+    if "RW_GPUS" in os.environ and not options.no_serve:
+        become_server(options)
     if options.debug and not options.no_serve:
         from runway.reload import is_child, run_reloading
 
@@ -105,6 +107,19 @@ def run_here(model: RunwayModel, options: RunOptions) -> None:
         print("Not starting model server because no_serve directive is set.", flush=True)
         return
     serve_here(model, options.host, options.port)
+
+
+def become_server(options: RunOptions) -> None:
+    """Turn this process into `runway-serve` for the same script, on the GPUs that RW_GPUS names.
+
+    So an image whose command is `python runway_model.py` can use all cards without a change.
+    """
+    script = getattr(sys.modules["__main__"], "__file__", None)
+    if script is None:
+        raise SystemExit("RW_GPUS needs a script file, which workers can load; none is running")
+    place = ["--host", options.host, "--port", str(options.port)]
+    command = [sys.executable, "-m", "runway_serve", os.path.abspath(script), *place]
+    os.execv(sys.executable, [*command, "--", *sys.argv[1:]])
 
 
 def prepare(model: RunwayModel, model_options: Mapping[str, Any]) -> None:
