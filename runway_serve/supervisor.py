@@ -5,6 +5,7 @@ One thread, one poller. No model, no torch and no HTTP here.
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import logging
 import os
@@ -20,10 +21,10 @@ from typing import Any
 
 import zmq
 
-from runway.codec import pack_one, unpack
 from runway_serve.config import ConfigError, FrontConfig, ServeConfig
 from runway_serve.workers.devices import NoUsableGpuError, discover
 from runway_serve.workers.pool import WorkerCommandLine, WorkerPool, WorkerState
+from runway_serve.workers.reports import pack, unpack
 
 logger = logging.getLogger(__name__)
 FRONT_CONFIG_VARIABLE = "RUNWAY_FRONT_CONFIG"
@@ -74,6 +75,11 @@ class Supervisor:
             for index, device in enumerate(found.devices)
         ]
         self._pool = WorkerPool(states, self._worker_line(), self._note_change)
+        if not _is_loopback(self._config.host):
+            logger.warning(
+                "anyone who can reach %s may run this model; bind 127.0.0.1 to keep it to this machine",
+                self._config.host,
+            )
         logger.info(
             "%d workers: %s",
             len(states),
@@ -176,7 +182,7 @@ class Supervisor:
                 identity, frame = self._control.recv_multipart(zmq.NOBLOCK)
             except zmq.Again:
                 return
-            message = unpack([frame])
+            message = unpack(frame)
             if message["op"] == "hello":
                 self._front_identity = identity
                 self._changed = True
@@ -208,7 +214,7 @@ class Supervisor:
 
     def _tell_front(self, message: dict[str, Any]) -> None:
         if self._front_identity is not None:
-            self._control.send_multipart([self._front_identity, pack_one(message)])
+            self._control.send_multipart([self._front_identity, pack(message)])
 
     def _start_front(self, listener: socket.socket) -> subprocess.Popen[bytes]:
         config = self._config
@@ -282,6 +288,13 @@ class Supervisor:
         listener.close()
         context.destroy(linger=0)
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _snapshot(worker: WorkerState) -> dict[str, Any]:

@@ -20,8 +20,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from runway.codec import unpack
 from runway_serve.workers.devices import Device
+from runway_serve.workers.reports import unpack
 
 logger = logging.getLogger(__name__)
 
@@ -131,7 +131,7 @@ class WorkerPool:
             size = struct.unpack_from("<I", worker.unread)[0]
             if len(worker.unread) < 4 + size:
                 break
-            report = unpack([worker.unread[4 : 4 + size]])
+            report = unpack(worker.unread[4 : 4 + size])
             worker.unread = worker.unread[4 + size :]
             self._hear(worker, report)
 

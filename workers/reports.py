@@ -1,0 +1,20 @@
+"""Messages to and from the supervisor: plain msgpack, so that it needs neither the SDK nor numpy.
+
+What `runway.codec` writes as extensions (arrays, long integers) passes through unopened.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgpack
+
+
+def pack(message: Any) -> bytes:
+    """One frame, as `runway.codec.unpack` reads it."""
+    return bytes(msgpack.packb(message, unicode_errors="surrogatepass"))
+
+
+def unpack(frame: bytes) -> Any:
+    """The message in a frame of `pack` or `runway.codec.pack_one`."""
+    return msgpack.unpackb(frame, strict_map_key=False, unicode_errors="surrogatepass")
