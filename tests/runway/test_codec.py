@@ -1,0 +1,72 @@
+"""Values between processes: what travels, how, and what is refused."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from runway.codec import INLINE_BYTES, Packer, pack_one, unpack
+
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
+VALUES = st.recursive(
+    SCALARS | st.binary(max_size=40),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=20,
+)
+
+
+@given(VALUES)
+def test_values_arrive_as_they_left(value):
+    assert unpack(Packer().pack(value)) == value
+    assert unpack([pack_one(value)]) == value
+
+
+@given(
+    arrays.arrays(
+        st.sampled_from([np.uint8, np.int64, np.float32, np.float64, np.bool_]),
+        arrays.array_shapes(min_dims=0, max_dims=4, max_side=6),
+    )
+)
+def test_arrays_keep_type_shape_and_content(array):
+    (arrived,) = unpack(Packer(inline_bytes=16).pack([array]))
+
+    assert arrived.dtype == array.dtype
+    np.testing.assert_array_equal(arrived, array)
+
+
+def test_a_large_array_is_a_frame_of_its_own_and_not_copied():
+    array = np.zeros((INLINE_BYTES,), np.uint8)
+
+    header, frame = Packer().pack({"a": array})
+
+    assert len(header) < 100
+    assert np.shares_memory(np.frombuffer(frame, np.uint8), array)
+
+
+def test_an_array_in_any_memory_order_travels():
+    array = np.arange(60_000).reshape(200, 300)[::2, ::-3].T
+
+    np.testing.assert_array_equal(unpack(Packer().pack(array)), array)
+
+
+def test_a_lone_surrogate_and_a_huge_integer_travel():
+    value = {"text": "\ud800", "number": 10**40, "negative": -(10**30)}
+
+    assert unpack(Packer().pack(value)) == value
+
+
+@pytest.mark.parametrize("value", [object(), np.array([object()]), {1, 2}, print])
+def test_what_has_no_plain_form_is_refused(value):
+    with pytest.raises(TypeError):
+        Packer().pack(value)
+
+
+@given(st.lists(st.binary(max_size=60), max_size=3))
+def test_foreign_frames_are_an_error_of_one_kind_or_a_value(frames):
+    with suppress(ValueError):
+        unpack(frames)

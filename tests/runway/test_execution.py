@@ -1,0 +1,165 @@
+"""What a command may return, and what callers get of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from runway.data_types import number, text
+from runway.exceptions import InferenceError, InvalidArgumentError, MissingOptionError, SetupError
+from runway.execution import Invocation, run_batch, run_command, run_setup
+from runway.manifest import Command, Fields
+
+
+def command(function, outputs=None, **settings) -> Command:
+    outputs = {"y": number} if outputs is None else outputs
+    return Command(
+        "c", Fields({"x": number(default=1)}), Fields(outputs), None, function, **settings
+    )
+
+
+def call(is_stream=False, **inputs) -> Invocation:
+    return Invocation("c", inputs, {}, is_stream)
+
+
+def values(function, outputs=None, is_stream=False, **inputs):
+    steps = run_command(command(function, outputs), "model", call(is_stream, **inputs))
+    return [(step.value, step.progress, step.final) for step in steps]
+
+
+TWO = {"a": number, "b": text}
+
+
+@pytest.mark.parametrize(
+    ("returned", "outputs", "value", "progress"),
+    [
+        (3, None, {"y": 3}, None),
+        ({"y": 3, "extra": object()}, None, {"y": 3}, None),
+        ((3, 0.5), None, {"y": 3}, 0.5),
+        (({"a": 1, "b": 2}, 1), TWO, {"a": 1, "b": "2"}, 1),
+    ],
+)
+def test_return_forms(returned, outputs, value, progress):
+    assert values(lambda model, inputs: returned, outputs) == [(value, progress, True)]
+
+
+@pytest.mark.parametrize(
+    ("returned", "outputs", "said"),
+    [
+        ({"z": 1}, None, "no value for output y"),
+        ({"a": 1}, TWO, "no value for output b"),
+        (1, TWO, "must return a dict"),
+        ((1, 2, 3), None, "tuple of 3"),
+    ],
+)
+def test_what_fits_no_form_is_an_inference_error(returned, outputs, said):
+    with pytest.raises(InferenceError, match=said) as raised:
+        values(lambda model, inputs: returned, outputs)
+
+    assert raised.value.code == 500
+
+
+def steps(model, inputs):
+    yield 1, 0.5
+    yield 2
+    return 3
+
+
+def test_a_generator_gives_its_last_value_or_every_step():
+    assert values(steps) == [({"y": 3}, None, True)]
+    assert values(steps, is_stream=True) == [
+        ({"y": 1}, 0.5, False),
+        ({"y": 2}, None, False),
+        ({"y": 3}, None, False),
+        (None, None, True),
+    ]
+
+
+def test_closing_a_stream_runs_the_generators_finally():
+    closed = []
+
+    def endless(model, inputs):
+        try:
+            while True:
+                yield 1
+        finally:
+            closed.append(True)
+
+    stream = run_command(command(endless), None, call(is_stream=True))
+    next(stream)
+    stream.close()
+
+    assert closed == [True]
+
+
+def test_an_error_of_the_script_carries_its_frames():
+    def fail(model, inputs):
+        raise ValueError("kaput")
+
+    with pytest.raises(InferenceError) as raised:
+        values(fail)
+
+    assert raised.value.message == "Error during inference: ValueError('kaput')."
+    wire = raised.value.to_wire()
+    assert wire["code"] == 500
+
+
+def test_a_runway_error_of_the_script_keeps_its_code():
+    def refuse(model, inputs):
+        raise InvalidArgumentError("x", "too large")
+
+    with pytest.raises(InvalidArgumentError) as raised:
+        values(refuse)
+
+    assert raised.value.code == 400
+
+
+def test_a_default_reaches_the_function_as_it_was_declared():
+    seen = []
+    values(lambda model, inputs: seen.append(inputs["x"]) or 0)
+    assert seen == [1]
+
+
+def double(model, batch):
+    if any(item["x"] == 13 for item in batch):
+        raise ValueError("thirteen")
+    return [item["x"] * 2 for item in batch]
+
+
+def test_a_bad_item_fails_alone_in_its_batch():
+    batched = command(double, is_batched=True)
+
+    results = run_batch(batched, None, [call(x=1), call(x=13), call(x=3)])
+
+    assert [getattr(result, "value", None) for result in results] == [{"y": 2}, None, {"y": 6}]
+    assert results[1].message == "Error during inference: ValueError('thirteen')."
+
+
+@pytest.mark.parametrize("returned", [[1], [1, 2, 3], 5, {"y": 1}, "ab"])
+def test_a_wrong_number_of_results_fails_every_item(returned):
+    batched = command(lambda model, batch: returned, is_batched=True)
+
+    results = run_batch(batched, None, [call(x=1), call(x=2)])
+
+    assert len(results) == 2
+    assert all(isinstance(result, Exception) and result.code == 500 for result in results)
+
+
+@pytest.mark.parametrize(
+    ("function", "types", "result"),
+    [
+        (None, {}, None),
+        (lambda: "bare", {}, "bare"),
+        (lambda options: options, {}, {}),
+        (lambda options: options["n"], {"n": number(default=4)}, 4),
+    ],
+)
+def test_setup_forms(function, types, result):
+    assert run_setup(function, Fields(types, MissingOptionError), {}) == result
+
+
+def test_a_failing_setup_says_what_it_raised():
+    def fail():
+        raise RuntimeError("no weights")
+
+    with pytest.raises(SetupError, match=r"Error during setup: RuntimeError\('no weights'\)\."):
+        run_setup(fail, Fields({}), {})
