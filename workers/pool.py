@@ -9,11 +9,13 @@ import contextlib
 import json
 import logging
 import os
+import select
 import signal
 import struct
 import subprocess
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -28,6 +30,8 @@ logger = logging.getLogger(__name__)
 RESTART_BACKOFF_S = 1.0
 RESTART_BACKOFF_MAX_S = 60.0  # a model that fails to load should not hammer the disk
 LAST_LINES = 20  # of a worker's output, kept for the report of its death
+LINE_BYTES = 65_536  # longer lines are cut
+UNFINISHED_LINE_S = 1.0  # progress bars write no line end; they are shown where they are
 
 
 @dataclass
@@ -259,10 +263,22 @@ def _kill_group(pid: int, number: int) -> None:
 
 def _pump(stream: IO[bytes], worker: WorkerState) -> None:
     """Copy a worker's output to the log, line by line, so that a full pipe never blocks the model."""
-    pending = b""
-    while chunk := os.read(stream.fileno(), 65_536):
+    fd = stream.fileno()
+    poller = select.poll()
+    poller.register(fd, select.POLLIN)
+    pending, due = b"", 0.0
+    while True:
+        if pending and not poller.poll(max(0.0, due - time.monotonic()) * 1000):
+            _log_line(pending, worker)
+            pending = b""
+        chunk = os.read(fd, LINE_BYTES)
+        if not chunk:
+            break
+        begins_line = not pending or b"\n" in chunk
+        if begins_line:
+            due = time.monotonic() + UNFINISHED_LINE_S
         *lines, pending = (pending + chunk).split(b"\n")
-        if len(pending) > 65_536:
+        if len(pending) > LINE_BYTES:
             lines, pending = [*lines, pending], b""
         for line in lines:
             _log_line(line, worker)
@@ -272,7 +288,8 @@ def _pump(stream: IO[bytes], worker: WorkerState) -> None:
 
 
 def _log_line(line: bytes, worker: WorkerState) -> None:
-    text = line.decode("utf-8", "replace").rstrip("\r")
+    last_state = line.rstrip(b"\r").rpartition(b"\r")[2]  # of a progress bar, as on a terminal
+    text = last_state.decode("utf-8", "replace")
     worker.last_lines.append(text[:1000])
     sys.stderr.write(f"{worker.name} | {text}\n")
     sys.stderr.flush()
