@@ -49,9 +49,7 @@ def steps(model, inputs):
                 file.write("closed\n")
 
 
-@runway.command(
-    "double", inputs={"x": number}, outputs={"y": number, "size": number}, batch=True
-)
+@runway.command("double", inputs={"x": number}, outputs={"y": number, "size": number}, batch=True)
 def double(model, batch):
     time.sleep(0.05)
     if any(item["x"] == 13 for item in batch):
