@@ -34,6 +34,9 @@ INLINE_BODY_BYTES = 16_384  # below this, parsing costs less than the hop to a t
 WATCH_AFTER_S = 0.05  # a client can only be seen to leave by waiting; short calls are not worth it
 CODEC_THREADS = max(2, min(8, os.cpu_count() or 2))
 FLASK_THREADS = 16
+HEADERS_READ = frozenset(
+    {b"content-length", b"content-encoding", b"accept-encoding", b"x-runway-output-format"}
+)
 
 
 class ClientGoneError(Exception):
@@ -50,30 +53,35 @@ class RunwayASGI:
         self._codecs = ThreadPoolExecutor(CODEC_THREADS, thread_name_prefix="codec")
         self._used_ids = UsedIds()
         self._only_flask = _has_own_hooks(app)
-        self._cors = get_cors_headers(get_cors_options(app), Headers(), "POST")
+        cors = get_cors_headers(get_cors_options(app), Headers(), "POST")
+        self._fixed_headers = [(k.lower().encode(), str(v).encode()) for k, v in cors.items()]
+        self._waiting = Waiting()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection scope."""
         if scope["type"] == "http":
-            name = self._hot_command(scope)
-            if name is None:
-                await self._wsgi(scope, receive, send)  # type: ignore[arg-type]
+            if scope["method"] == "POST" and self._is_hot(scope["path"]):
+                await self._serve_command(scope, receive, send)
             else:
-                await self._serve_command(name, scope, receive, send)
+                await self._wsgi(scope, receive, send)  # type: ignore[arg-type]
         elif scope["type"] == "websocket":
             await self._serve_websocket(scope, receive, send)
 
-    def _hot_command(self, scope: Scope) -> str | None:
-        path = scope["path"]
-        if scope["method"] != "POST" or self._only_flask or "/" in path[1:]:
-            return None
+    def _is_hot(self, path: str) -> bool:
+        if self._only_flask:
+            return False
         try:
-            return path[1:] if path[1:] in self._engine.manifest.commands else None
+            return path[1:] in self._engine.manifest.commands
         except RunwayError:
-            return None
+            return False
 
-    async def _serve_command(self, name: str, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = {key.decode("latin1"): value.decode("latin1") for key, value in scope["headers"]}
+    async def _serve_command(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = {
+            key.decode("latin1"): value.decode("latin1")
+            for key, value in scope["headers"]
+            if key in HEADERS_READ
+        }
+        name = scope["path"][1:]
         try:
             response = await self._answer(name, headers, receive)
         except ClientGoneError:
@@ -83,9 +91,11 @@ class RunwayASGI:
         except Exception:
             logger.exception("POST /%s failed", name)
             response = exchange.answer({"error": HTTP_ERRORS[500]}, 500)
-        response = await self._compressed(response, headers.get("accept-encoding", ""))
-        merged = {**response.headers, **self._cors, "Content-Length": str(len(response.body))}
-        raw = [(key.lower().encode(), str(value).encode()) for key, value in merged.items()]
+        if len(response.body) >= self._app.config["COMPRESS_MIN_SIZE"]:
+            response = await self._compressed(response, headers.get("accept-encoding", ""))
+        raw = [(key.lower().encode(), value.encode()) for key, value in response.headers.items()]
+        raw += self._fixed_headers
+        raw.append((b"content-length", b"%d" % len(response.body)))
         await send({"type": "http.response.start", "status": response.status, "headers": raw})
         await send({"type": "http.response.body", "body": response.body})
 
@@ -93,20 +103,22 @@ class RunwayASGI:
         self, name: str, headers: dict[str, str], receive: Receive
     ) -> exchange.Response:
         body = await read_body(headers, receive)
+        command = self._engine.manifest.commands[name]
         is_small = len(body) < INLINE_BODY_BYTES and "content-encoding" not in headers
 
         def decode() -> tuple[exchange.Call, Invocation]:
             call = exchange.open_call(self._engine.manifest, name, headers, body)
             return call, call.decode()
 
-        call, invocation = decode() if is_small else await self.in_thread(decode)
+        if is_small and not command.inputs.is_bulky:
+            call, invocation = decode()
+        else:
+            call, invocation = await self.in_thread(decode)
         self._engine.note_command()
         output = await self._run(invocation, receive)
-
-        def encode() -> exchange.Response:
+        if not command.outputs.is_bulky:
             return exchange.answer(call.encode(output))
-
-        return await self.in_thread(encode) if call.command.outputs.is_bulky else encode()
+        return await self.in_thread(lambda: exchange.answer(call.encode(output)))
 
     async def _run(self, invocation: Invocation, receive: Receive) -> Output:
         """The final output; cancels the call when the client leaves."""
@@ -122,22 +134,14 @@ class RunwayASGI:
                 future.set_result(event)
 
         cancel = self._engine.submit(invocation, on_loop(loop, settle))
-        watcher: asyncio.Task[None] | None = None
-
-        def watch() -> None:
-            nonlocal watcher
-            watcher = loop.create_task(_until_gone(receive, future))
-
-        timer = loop.call_later(WATCH_AFTER_S, watch)
+        self._waiting.add(loop, future, receive)
         try:
             return await future
         except (ClientGoneError, asyncio.CancelledError):
             cancel()
             raise
         finally:
-            timer.cancel()
-            if watcher is not None:
-                watcher.cancel()
+            self._waiting.remove(future)
 
     async def _compressed(
         self, response: exchange.Response, accept_encoding: str
@@ -184,10 +188,9 @@ async def read_body(headers: dict[str, str], receive: Receive) -> bytes:
     limit = exchange.MAX_BODY_BYTES
     chunks: list[bytes] = []
     size = 0
-    too_large = exchange.BadBodyError(f"The body is larger than {limit} bytes", 413)
     declared = headers.get("content-length", "")
     if declared.isdigit() and int(declared) > limit:
-        raise too_large
+        raise _too_large(limit)
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
@@ -195,10 +198,51 @@ async def read_body(headers: dict[str, str], receive: Receive) -> bytes:
         chunk = message.get("body", b"")
         size += len(chunk)
         if size > limit:
-            raise too_large
+            raise _too_large(limit)
         if not message.get("more_body", False):
             return b"".join([*chunks, chunk]) if chunks else chunk
         chunks.append(chunk)
+
+
+def _too_large(limit: int) -> exchange.BadBodyError:
+    return exchange.BadBodyError(f"The body is larger than {limit} bytes", 413)
+
+
+class Waiting:
+    """The calls that wait for their answer; those that wait long are watched for clients that leave.
+
+    To see a client leave costs a task that waits for it, which short calls are spared.
+    """
+
+    def __init__(self) -> None:
+        self._fresh: dict[asyncio.Future[Output], Receive] = {}
+        self._seen: dict[asyncio.Future[Output], Receive] = {}
+        self._watchers: dict[asyncio.Future[Output], asyncio.Task[None]] = {}
+        self._is_sweeping = False
+
+    def add(
+        self, loop: asyncio.AbstractEventLoop, future: asyncio.Future[Output], receive: Receive
+    ) -> None:
+        """A call began to wait."""
+        self._fresh[future] = receive
+        if not self._is_sweeping:
+            self._is_sweeping = True
+            loop.call_later(WATCH_AFTER_S, self._sweep, loop)
+
+    def remove(self, future: asyncio.Future[Output]) -> None:
+        """A call waits no more."""
+        if self._fresh.pop(future, None) is None and self._seen.pop(future, None) is None:
+            watcher = self._watchers.pop(future, None)
+            if watcher is not None:
+                watcher.cancel()
+
+    def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
+        for future, receive in self._seen.items():
+            self._watchers[future] = loop.create_task(_until_gone(receive, future))
+        self._seen, self._fresh = self._fresh, {}
+        self._is_sweeping = bool(self._seen)
+        if self._is_sweeping:
+            loop.call_later(WATCH_AFTER_S, self._sweep, loop)
 
 
 async def _until_gone(receive: Receive, future: asyncio.Future[Output]) -> None:

@@ -16,7 +16,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from runway.exceptions import InferenceError, RunwayError
-from runway.execution import Invocation, Output, carried, run_command
+from runway.execution import Invocation, Output, carried, run_command, stream_command
 from runway.manifest import Manifest
 
 if TYPE_CHECKING:
@@ -153,7 +153,10 @@ class LocalEngine(Engine):
             return
         try:
             command = self.manifest.command(call.command)
-            with closing(run_command(command, self._model.model, call)) as outputs:
+            if not call.is_stream:
+                listener(run_command(command, self._model.model, call))
+                return
+            with closing(stream_command(command, self._model.model, call)) as outputs:
                 for output in outputs:
                     if cancelled.is_set():
                         return

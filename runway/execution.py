@@ -6,8 +6,10 @@ Called in the model's thread by `LocalEngine` and by a worker's loop. Nothing he
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, field
+from types import GeneratorType
 from typing import Any
 
 from runway.downloads import FilePolicy, file_session
@@ -57,28 +59,73 @@ def run_setup(
 
 def run_command(
     command: Command, model: Any, call: Invocation, policy: FilePolicy | None = None
+) -> Output:
+    """The only output of one call; of a generator the last value.
+
+    Raises:
+        RunwayError: bad input, or the function raised (500, `InferenceError`).
+    """
+    with _files(command, policy):
+        if command.is_batched:
+            result = run_batch(command, model, [call])[0]
+            if isinstance(result, RunwayError):
+                raise result
+            return result
+        returned = _call(command, model, call)
+        if not isinstance(returned, GeneratorType):
+            return _prepare(command, returned, call)
+        last, is_empty = None, True
+        for value in _values(returned):
+            last, is_empty = value, False
+        if is_empty:
+            raise InferenceError(f"{command.name} ended without an output")
+        return _prepare(command, last, call)
+
+
+def stream_command(
+    command: Command, model: Any, call: Invocation, policy: FilePolicy | None = None
 ) -> Generator[Output, None, None]:
-    """Outputs of one call, as they are made: one final output, or a stream when `call.is_stream`.
+    """Every output of one call as it is made, and at last a final one without value.
 
     Closing the iterator closes the author's generator, so that its `finally` runs.
 
     Raises:
         RunwayError: bad input, or the function raised (500, `InferenceError`).
     """
-    with file_session(policy):
+    with _files(command, policy):
         if command.is_batched:
-            yield from _as_stream(run_batch(command, model, [call])[0], call)
-            return
-        assert command.function is not None
-        inputs = command.inputs.restore(call.inputs)
-        returned = _guarded(command.function, model, inputs)
-        if inspect.isgenerator(returned):
-            try:
-                yield from _run_generator(command, returned, call)
-            finally:
-                returned.close()
+            output = run_command(command, model, call)
+            yield Output(output.value, output.progress, final=False)
         else:
-            yield from _as_stream(_prepare(command, returned, call), call)
+            returned = _call(command, model, call)
+            values = _values(returned) if isinstance(returned, GeneratorType) else iter([returned])
+            with closing(values) if isinstance(values, GeneratorType) else nullcontext():
+                for value in values:
+                    yield _prepare(command, value, call, final=False)
+    yield Output(None)
+
+
+def _files(command: Command, policy: FilePolicy | None) -> AbstractContextManager[Any]:
+    """A session for files that inputs name; nothing for commands whose inputs cannot name any."""
+    return nullcontext() if command.inputs.is_portable else file_session(policy)
+
+
+def _call(command: Command, model: Any, call: Invocation) -> Any:
+    assert command.function is not None
+    return _guarded(command.function, model, command.inputs.restore(call.inputs))
+
+
+def _values(steps: GeneratorType[Any, Any, Any]) -> Generator[Any, None, None]:
+    """What an author's generator yields, and what it returns if that is not None."""
+    with closing(steps):
+        while True:
+            try:
+                value = _guarded(next, steps)
+            except StopIteration as stop:
+                if stop.value is not None:
+                    yield stop.value
+                return
+            yield value
 
 
 def run_batch(
@@ -92,7 +139,7 @@ def run_batch(
     A batch that raises is run again item by item, so that a bad item fails alone.
     """
     results: list[Output | RunwayError | None] = [None] * len(calls)
-    with file_session(policy):
+    with _files(command, policy):
         inputs: list[dict[str, Any]] = []
         good: list[int] = []
         for index, call in enumerate(calls):
@@ -144,38 +191,6 @@ def _outcome(command: Command, outcome: Any, call: Invocation) -> Output | Runwa
         return _prepare(command, outcome, call)
     except RunwayError as error:
         return carried(error)
-
-
-def _as_stream(output: Output | RunwayError, call: Invocation) -> Iterator[Output]:
-    """The only output of a call, followed by the end mark when the caller wants a stream."""
-    if isinstance(output, RunwayError):
-        raise output
-    if call.is_stream:
-        yield Output(output.value, output.progress, final=False)
-        yield Output(None)
-    else:
-        yield output
-
-
-def _run_generator(command: Command, steps: Iterator[Any], call: Invocation) -> Iterator[Output]:
-    last, is_empty = None, True
-    while True:
-        try:
-            last, is_empty = _guarded(next, steps), False
-        except StopIteration as stop:
-            if stop.value is not None:
-                last, is_empty = stop.value, False
-                if call.is_stream:
-                    yield _prepare(command, last, call, final=False)
-            break
-        if call.is_stream:
-            yield _prepare(command, last, call, final=False)
-    if call.is_stream:
-        yield Output(None)
-    elif is_empty:
-        raise InferenceError(f"{command.name} ended without an output")
-    else:
-        yield _prepare(command, last, call)
 
 
 def _guarded(function: Callable[..., Any], *arguments: Any) -> Any:

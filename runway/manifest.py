@@ -42,6 +42,7 @@ class Fields:
         self.types: dict[str, BaseType] = {name: as_type(t, name) for name, t in types.items()}
         self._missing = missing
         self._portable = {name: is_portable(t) for name, t in self.types.items()}
+        self.is_portable = all(self._portable.values())
         self._required = [name for name, t in self.types.items() if not hasattr(t, "default")]
         self.is_bulky = any(t.bulky for t in self.types.values())
 

@@ -14,7 +14,7 @@ import zmq
 from runway.codec import Packer, unpack
 from runway.downloads import FilePolicy
 from runway.exceptions import RunwayError
-from runway.execution import Invocation, carried, run_batch, run_command
+from runway.execution import Invocation, carried, run_batch, run_command, stream_command
 from runway.messages import Outcome, RunBatch, TaskId, outcomes, setup_done
 from runway.model import RunwayModel
 
@@ -90,24 +90,29 @@ class WorkerLoop:
         else:
             done = []
             for task_id, call in tasks:
-                done += self._run_task(front, task_id, call)
+                outcome = self._run_task(front, task_id, call)
+                if outcome is not None:
+                    done.append(outcome)
         self._send(front, outcomes(done, batch.batch_id, time.monotonic() - began))
 
-    def _run_task(self, front: bytes, task_id: TaskId, call: Invocation) -> list[Outcome]:
-        """The last outcome of a task; earlier ones of a stream are sent as they are made."""
+    def _run_task(self, front: bytes, task_id: TaskId, call: Invocation) -> Outcome | None:
+        """The last outcome of a task, None if it was cancelled; earlier ones of a stream are sent as they are made."""
         command = self._model.manifest.command(call.command)
         try:
-            with closing(run_command(command, self._model.model, call, self._policy)) as steps:
+            if not call.is_stream:
+                output = run_command(command, self._model.model, call, self._policy)
+                return Outcome(task_id, output)
+            with closing(stream_command(command, self._model.model, call, self._policy)) as steps:
                 for output in steps:
                     if output.final:
-                        return [Outcome(task_id, output)]
+                        return Outcome(task_id, output)
                     self._send(front, outcomes([Outcome(task_id, output)], None, 0.0))
                     self._receive(block=False)
                     if task_id in self._cancelled:
-                        return []
+                        break
         except RunwayError as error:
-            return [Outcome(task_id, carried(error))]
-        return []
+            return Outcome(task_id, carried(error))
+        return None
 
     def _receive(self, block: bool) -> None:
         """Take what has arrived; cancellations count at once, the rest waits in the inbox."""

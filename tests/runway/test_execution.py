@@ -6,7 +6,7 @@ import pytest
 
 from runway.data_types import number, text
 from runway.exceptions import InferenceError, InvalidArgumentError, MissingOptionError, SetupError
-from runway.execution import Invocation, run_batch, run_command, run_setup
+from runway.execution import Invocation, run_batch, run_command, run_setup, stream_command
 from runway.manifest import Command, Fields
 
 
@@ -22,7 +22,10 @@ def call(is_stream=False, **inputs) -> Invocation:
 
 
 def values(function, outputs=None, is_stream=False, **inputs):
-    steps = run_command(command(function, outputs), "model", call(is_stream, **inputs))
+    if is_stream:
+        steps = stream_command(command(function, outputs), "model", call(True, **inputs))
+    else:
+        steps = [run_command(command(function, outputs), "model", call(**inputs))]
     return [(step.value, step.progress, step.final) for step in steps]
 
 
@@ -84,7 +87,7 @@ def test_closing_a_stream_runs_the_generators_finally():
         finally:
             closed.append(True)
 
-    stream = run_command(command(endless), None, call(is_stream=True))
+    stream = stream_command(command(endless), None, call(is_stream=True))
     next(stream)
     stream.close()
 
