@@ -23,7 +23,7 @@ import zmq
 
 from runway_serve.config import ConfigError, FrontConfig, ServeConfig
 from runway_serve.workers.devices import NoUsableGpuError, discover
-from runway_serve.workers.pool import WorkerCommandLine, WorkerPool, WorkerState
+from runway_serve.workers.pool import WorkerCommandLine, WorkerPool, WorkerState, module_command
 from runway_serve.workers.reports import pack, unpack
 
 logger = logging.getLogger(__name__)
@@ -230,7 +230,7 @@ class Supervisor:
             len(self._pool.states),
         )
         return subprocess.Popen(
-            [sys.executable, "-m", "runway_serve.front"],
+            module_command("runway_serve.front"),
             stdin=subprocess.PIPE,
             env={**os.environ, FRONT_CONFIG_VARIABLE: json.dumps(front.to_dict())},
             pass_fds=[listener.fileno()],

@@ -173,7 +173,7 @@ class WorkerPool:
         os.set_blocking(read_fd, False)
         Path(worker.address.removeprefix("ipc://")).unlink(missing_ok=True)
         process = subprocess.Popen(
-            [sys.executable, "-m", "runway_serve.workers"],
+            module_command("runway_serve.workers"),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -246,6 +246,14 @@ class WorkerPool:
             for line in worker.last_lines:
                 logger.debug("worker %s said: %s", worker.name, line)
         self._on_change()
+
+
+def module_command(name: str) -> list[str]:
+    """`python -m name` that finds our modules, not those of the working directory that are called the same."""
+    is_safe = (
+        ["-P"] if sys.version_info >= (3, 11) else []
+    )  # a model's repository may have a runway/
+    return [sys.executable, *is_safe, "-m", name]
 
 
 def describe_exit(code: int) -> str:

@@ -35,7 +35,9 @@ def load_script(path: Path, arguments: Sequence[str], launcher: Launcher) -> Non
 
     os.chdir(path.parent)
     sys.argv = [str(path), *arguments]
-    sys.path[0] = str(path.parent)
+    if not getattr(sys.flags, "safe_path", False):
+        del sys.path[0]  # the working directory of `python -m`
+    sys.path.insert(0, str(path.parent))
     module = types.ModuleType("__main__")
     module.__file__ = str(path)
     module.__builtins__ = __builtins__  # type: ignore[attr-defined]

@@ -155,3 +155,15 @@ def test_a_models_own_modules_are_not_shadowed_by_ours(tmp_path):
 
     with serve(tmp_path, *CPU, "1", cwd=tmp_path) as server:
         wait_for(lambda: "names mine mine" in server.log())
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="python -P is new in 3.11")
+def test_modules_of_the_working_directory_do_not_replace_ours(tmp_path):
+    for name in ("runway", "flask", "numpy"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("raise ImportError('not the one you want')")
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "runway_model.py").write_text("import runway\nrunway.run()\n")
+
+    with serve("model", *CPU, "1", cwd=tmp_path) as server:
+        assert server.get("/meta").status_code == 200
