@@ -101,6 +101,12 @@ class BatchQueue(Generic[T]):
                 chosen, chosen_at, size = lane, queued_at, room
         return self._taken(chosen, size, now) if chosen is not None else None
 
+    def take_more(self, command: str, count: int, now: float) -> list[T]:
+        """Up to `count` further tasks of a command, oldest first, for a worker that runs them one by one."""
+        lane = self._lanes[command]
+        count = min(count, len(lane.waiting))
+        return self._taken(lane, count, now).tasks if count > 0 else []
+
     def freed(self, command: str, size: int, run_s: float, now: float) -> None:
         """A worker finished a batch of `size` tasks after `run_s` and waits for the lane to fill.
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import zmq
 
+from runway.begun import BegunCell, cell_path
 from runway.engine import Listener
 from runway.exceptions import RunwayError
 from runway.execution import Invocation
@@ -37,13 +38,23 @@ class WorkerEntry:
     name: str
     pid: int
     link: WorkerLink
+    begun: BegunCell
     generation: int
     running: dict[int, Task] = field(default_factory=dict)
     command: str = ""
+    begins_as_one: bool = False
     batch_id: int | None = None
     setup: asyncio.Future[RunwayError | None] | None = None
     is_reserved: bool = False
     must_end_at: float | None = None
+
+    def unbegun(self) -> list[Task]:
+        """The running tasks that the dead worker never began, oldest first; a batch begins as one."""
+        tasks = list(self.running.values())
+        began_last = self.running.get(self.begun.read())
+        if began_last is None:
+            return tasks
+        return [] if self.begins_as_one else tasks[tasks.index(began_last) + 1 :]
 
     @property
     def is_idle(self) -> bool:
@@ -114,7 +125,8 @@ class Crew:
             self._hear(worker, message)
 
         link = WorkerLink(self._context, entry["address"], self._loop, hear)
-        worker = WorkerEntry(entry["name"], entry["pid"], link, entry["generation"])
+        begun = BegunCell(cell_path(entry["address"]))
+        worker = WorkerEntry(entry["name"], entry["pid"], link, begun, entry["generation"])
         self._entries[worker.name] = worker
         self._joined(worker)
 
@@ -124,3 +136,4 @@ class Crew:
         if worker.setup is not None and not worker.setup.done():
             worker.setup.set_result(WorkerLostError(f"Worker died during setup ({reason})."))
         self._left(worker, reason)
+        worker.begun.close()

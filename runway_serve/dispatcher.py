@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -19,6 +20,7 @@ from runway.messages import CancelTasks, Outcome, RunBatch
 from runway_serve.batching.policy import BatchPolicy
 from runway_serve.batching.queue import BatchQueue, LaneFullError
 from runway_serve.config import FrontConfig
+from runway_serve.costs import Costs
 from runway_serve.crew import Crew, Task, WorkerEntry
 from runway_serve.errors import DeadlineError, UnavailableError, WorkerLostError
 from runway_serve.setup_round import SetupRounds
@@ -48,7 +50,9 @@ class Dispatcher(Engine):
         self._manifest: Manifest | None = None
         self._queue: BatchQueue[Task] = BatchQueue({})
         self._tasks: dict[int, Task] = {}
-        self._ids = itertools.count(1)
+        self._ids = itertools.count(time.time_ns())  # never those of a front that ran before
+        self._costs = Costs()
+        self._is_planned = False
         self._batch_ids = itertools.count(1)
         self._wake: asyncio.TimerHandle | None = None
         self._sweeper: asyncio.TimerHandle | None = None
@@ -138,14 +142,25 @@ class Dispatcher(Engine):
         now = self._loop.time()
         task = Task(next(self._ids), call, listener, now + self._config.request_timeout_s)
         try:
-            self._queue.put(call.command, task, now, task.deadline)
+            self._put(task, now)
         except LaneFullError as error:
             raise UnavailableError(
                 f"{self._config.max_queue} calls of {call.command} are waiting already (--max-queue)."
             ) from error
         self._tasks[task.id] = task
-        self._dispatch()
+        if not self._is_planned:  # calls that arrive in one turn of the loop share a message
+            self._is_planned = True
+            self._loop.call_soon(self._dispatch)
         return task
+
+    def _put(self, task: Task, now: float) -> None:
+        try:
+            self._queue.put(task.call.command, task, now, task.deadline)
+        except LaneFullError:
+            if not self._is_planned:
+                raise
+            self._dispatch()
+            self._queue.put(task.call.command, task, now, task.deadline)
 
     def _cancel(self, task: Task) -> None:
         if self._tasks.pop(task.id, None) is None:
@@ -163,6 +178,7 @@ class Dispatcher(Engine):
     def _dispatch(self) -> None:
         """Give ripe batches to idle workers, expire what waited too long, and plan the next look."""
         now = self._loop.time()
+        self._is_planned = False
         for task in self._queue.expire(now):
             self._settle(task, self._too_late("waited"))
         for worker in self._crew:
@@ -171,7 +187,12 @@ class Dispatcher(Engine):
             batch = self._queue.take(now)
             if batch is None:
                 break
-            self._give(worker, batch.command, list(batch.tasks), now)
+            tasks = list(batch.tasks)
+            if not self.manifest.commands[batch.command].is_batched and not tasks[0].call.is_stream:
+                waiting = self._queue.depth(batch.command)
+                room = self._costs.room(batch.command, waiting, len(self._crew))
+                tasks += self._queue.take_more(batch.command, room, now)
+            self._give(worker, batch.command, tasks, now)
         if self._wake is not None:
             self._wake.cancel()
         due = self._queue.next_wake(now)
@@ -179,6 +200,7 @@ class Dispatcher(Engine):
 
     def _give(self, worker: WorkerEntry, command: str, tasks: list[Task], now: float) -> None:
         worker.batch_id, worker.command = next(self._batch_ids), command
+        worker.begins_as_one = self.manifest.commands[command].is_batched
         worker.running = {task.id: task for task in tasks}
         for task in tasks:
             task.worker = worker
@@ -250,6 +272,7 @@ class Dispatcher(Engine):
     def _free(self, worker: WorkerEntry, run_s: float) -> None:
         """A worker's batch ended, or the worker did."""
         if worker.batch_id is not None:
+            self._costs.note(worker.command, len(worker.running), run_s)
             self._queue.freed(worker.command, len(worker.running), run_s, self._loop.time())
         worker.batch_id, worker.running, worker.must_end_at = None, {}, None
         if worker.is_reserved:
@@ -263,9 +286,16 @@ class Dispatcher(Engine):
         self._setups.join(worker)
 
     def _on_left(self, worker: WorkerEntry, reason: str) -> None:
-        for task in worker.running.values():
+        unbegun = [task for task in worker.unbegun() if task.id in self._tasks]
+        for task in unbegun:
+            task.worker = None
+            del worker.running[task.id]
+        for task in list(worker.running.values()):
             error = WorkerLostError(f"Worker died while running this request ({reason}).")
             self._settle(task, error)
+        if unbegun:
+            deadlines = [task.deadline for task in unbegun]
+            self._queue.requeue(worker.command, unbegun, self._loop.time(), deadlines)
         self._free(worker, 0.0)
 
     def _check_drained(self) -> None:

@@ -41,7 +41,11 @@ class WorkerLink:
 
     def send(self, message: Mapping[str, Any]) -> None:
         """Send a message; it waits in the socket until the worker takes it."""
-        self._socket.send_multipart(self._packer.pack(message), copy=False)
+        frames = self._packer.pack(message)
+        if len(frames) == 1:
+            self._socket.send(frames[0])
+        else:
+            self._socket.send_multipart(frames, copy=False)
         self._loop.call_soon(self._read)  # a send may have eaten the edge that announced an answer
 
     def close(self) -> None:

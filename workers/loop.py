@@ -11,6 +11,7 @@ from typing import Any
 
 import zmq
 
+from runway.begun import BegunCell, cell_path
 from runway.codec import Packer, unpack
 from runway.downloads import FilePolicy
 from runway.exceptions import RunwayError
@@ -42,6 +43,7 @@ class WorkerLoop:
         self._packer = Packer()
         self._inbox: deque[tuple[bytes, dict[str, Any]]] = deque()
         self._cancelled: set[TaskId] = set()
+        self._begun = BegunCell(cell_path(address), create=True)
         self._context = zmq.Context()
         self._socket = self._context.socket(zmq.ROUTER)
 
@@ -82,6 +84,7 @@ class WorkerLoop:
         tasks = [task for task in batch.tasks if task[0] not in self._cancelled]
         if command.is_batched and not any(call.is_stream for _, call in tasks):
             calls = [call for _, call in tasks]
+            self._begun.write(tasks[0][0] if tasks else 0)
             results = run_batch(command, self._model.model, calls, self._policy)
             done = [
                 Outcome(task_id, result)
@@ -98,6 +101,7 @@ class WorkerLoop:
     def _run_task(self, front: bytes, task_id: TaskId, call: Invocation) -> Outcome | None:
         """The last outcome of a task, None if it was cancelled; earlier ones of a stream are sent as they are made."""
         command = self._model.manifest.command(call.command)
+        self._begun.write(task_id)
         try:
             if not call.is_stream:
                 output = run_command(command, self._model.model, call, self._policy)

@@ -1,0 +1,49 @@
+"""The begun cell: which task a worker began last, in a file that outlives it.
+
+A worker writes a task's id here before it calls the author's function. When the worker dies, the front reads it: what
+was begun failed and is not run again, what was not begun goes back into the queue.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import struct
+
+_CELL = struct.Struct("<Q")
+
+
+class BegunCell:
+    """Eight bytes of shared memory behind a file; one process writes, any may read.
+
+    Args:
+        path: the file, made and zeroed if `create`.
+    """
+
+    def __init__(self, path: str, create: bool = False) -> None:
+        flags = os.O_RDWR | (os.O_CREAT | os.O_TRUNC if create else 0)
+        handle = os.open(path, flags, 0o600)
+        try:
+            if create:
+                os.ftruncate(handle, _CELL.size)
+            self._memory = mmap.mmap(handle, _CELL.size)
+        finally:
+            os.close(handle)
+
+    def write(self, task_id: int) -> None:
+        """This task begins now."""
+        _CELL.pack_into(self._memory, 0, task_id)
+
+    def read(self) -> int:
+        """The task that began last; 0 before the first."""
+        value: int = _CELL.unpack_from(self._memory)[0]
+        return value
+
+    def close(self) -> None:
+        """Unmap the cell; the file stays."""
+        self._memory.close()
+
+
+def cell_path(address: str) -> str:
+    """The cell's file of the worker that listens at a ZeroMQ ipc address."""
+    return address.removeprefix("ipc://") + ".begun"

@@ -1,0 +1,30 @@
+"""How long calls take, and so how many a worker may be sent at once when it runs them one by one."""
+
+from __future__ import annotations
+
+CHUNK_S = 0.002  # of work sent at once; a message between processes costs about a tenth of that
+FORGET = 0.9  # of the slowest call of late, after each batch
+
+
+class Costs:
+    """Seconds a call of each command takes, by the slowest of late."""
+
+    def __init__(self) -> None:
+        self._slowest_s: dict[str, float] = {}
+
+    def note(self, command: str, calls: int, run_s: float) -> None:
+        """A batch of `calls` ran for `run_s` seconds."""
+        cost_s = run_s / max(1, calls)
+        self._slowest_s[command] = max(cost_s, FORGET * self._slowest_s.get(command, 0.0))
+
+    def room(self, command: str, waiting: int, workers: int) -> int:
+        """Calls beyond the first that a worker may be sent to run one by one.
+
+        A worker that had to be asked for each call of some microseconds would mostly wait. What it is sent fits into
+        `CHUNK_S`, so that a call behind others waits no longer, and leaves the other workers their share.
+        """
+        slowest_s = self._slowest_s.get(command)
+        if slowest_s is None:
+            return 0
+        share = -(-(waiting + 1) // max(1, workers))
+        return max(0, min(int(CHUNK_S / max(slowest_s, 1e-6)), share) - 1)
