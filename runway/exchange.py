@@ -43,7 +43,7 @@ class BadBodyError(RunwayError):
         self.code = code
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Response:
     """Status, headers and body of an answer."""
 
@@ -52,7 +52,7 @@ class Response:
     headers: dict[str, str] = field(default_factory=lambda: {"Content-Type": JSON_TYPE})
 
 
-@dataclass
+@dataclass(slots=True)
 class Call:
     """A request for a command: the JSON inputs as they came, and how the outputs are to look."""
 

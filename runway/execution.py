@@ -17,7 +17,7 @@ from runway.exceptions import InferenceError, RunwayError, SetupError
 from runway.manifest import Command, Fields
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Output:
     """One value of a task, ready to travel; `final` ends the task. A stream ends with a final output without value."""
 
@@ -26,7 +26,7 @@ class Output:
     final: bool = True
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Invocation:
     """One call of a command: decoded inputs, image formats asked for, and whether every yield is wanted."""
 

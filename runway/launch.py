@@ -140,14 +140,17 @@ def serve_here(model: RunwayModel, host: str, port: int) -> None:
     import uvicorn
 
     from runway.asgi import RunwayASGI
+    from runway.corked import CorkedHttpProtocol
 
     print(f"Starting model server at http://{host}:{port}...", flush=True)
     config = uvicorn.Config(
         RunwayASGI(model.app, model.engine),
         host=host,
         port=port,
+        http=CorkedHttpProtocol,
         lifespan="off",
         access_log=False,
+        proxy_headers=False,
         log_level="warning",
         ws_per_message_deflate=False,
         server_header=False,

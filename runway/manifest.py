@@ -119,7 +119,9 @@ class Fields:
             InvalidArgumentError: an item without `=`, or an unknown format for an image.
         """
         formats: dict[str, str] = {}
-        for item in filter(None, (part.strip() for part in (header or "").split(";"))):
+        if not header:
+            return formats
+        for item in filter(None, (part.strip() for part in header.split(";"))):
             name, equals, wanted = (part.strip() for part in item.partition("="))
             if not equals:
                 raise InvalidArgumentError(

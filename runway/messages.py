@@ -66,7 +66,7 @@ class CancelTasks:
         return {"op": "cancel", "tasks": list(self.task_ids)}
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Outcome:
     """Worker to front: an output or the error of a task."""
 

@@ -5,6 +5,7 @@ One thread, one poller. No model, no torch and no HTTP here.
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import json
 import logging
@@ -100,9 +101,9 @@ class Supervisor:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((self._config.host, self._config.port))
-        except OSError as error:
+        except (OSError, OverflowError) as error:
             listener.close()
-            if isinstance(error, PermissionError) or error.errno != 98:
+            if getattr(error, "errno", None) != errno.EADDRINUSE:
                 raise ConfigError(
                     f"cannot bind {self._config.host}:{self._config.port}: {error}"
                 ) from error
@@ -246,7 +247,8 @@ class Supervisor:
         self._announced |= ready
 
     def _print_invitation(self) -> None:
-        url = f"http://{self._config.host}:{self._config.port}"
+        host = f"[{self._config.host}]" if ":" in self._config.host else self._config.host
+        url = f"http://{host}:{self._config.port}"
         logger.info("serving %s at %s", self._config.script.name, url)
         manifest = next(w.manifest for w in self._pool.states if w.manifest is not None)
         names = [command["name"] for command in manifest["commands"]]
@@ -264,8 +266,8 @@ class Supervisor:
         return self._stop_signals > 1 or now >= self._drain_until
 
     def _report_failure(self) -> int:
-        for worker in self._pool.states:
-            print(f"{worker.name}: {worker.error or worker.reason}", file=sys.stderr, flush=True)
+        for cause in dict.fromkeys(w.error or w.reason for w in self._pool.states):
+            print(f"runway-serve: no worker could start: {cause}", file=sys.stderr, flush=True)
         return 1
 
     def _run_alone(self) -> int:
