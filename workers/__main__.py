@@ -23,7 +23,7 @@ from runway.exceptions import RunwayError
 from runway.launch import RunOptions
 from runway.model import RunwayModel
 from runway_serve.workers.loop import WorkerLoop
-from runway_serve.workers.script import load_script
+from runway_serve.workers.script import NeverRanError, load_script
 
 
 class Reporter:
@@ -63,21 +63,38 @@ def main() -> None:
                 else None,  # the first options are the operator's own
             )
         except RunwayError as error:
-            error.print_exception()
+            if error.code < 500:  # an option's fault; the way here through our code tells nothing
+                print(error.message, file=sys.stderr)
+            else:
+                error.print_exception()
             report("setup_failed", error=error.to_wire())
             _leave(1)
         except SystemExit as stop:  # a command called sys.exit(): the worker ends as it asked
             _leave(stop.code if isinstance(stop.code, int) else int(stop.code is not None))
+        except BaseException:
+            traceback.print_exc()
+            _leave(1)
 
     try:
         load_script(Path(config["script"]), config["arguments"], launcher)
     except SystemExit as stop:
         report("load_failed", message=f"the script ended with exit code {stop.code}")
         _leave(1)
-    except BaseException as error:
-        traceback.print_exc()
-        report("load_failed", message="".join(traceback.format_exception(error)))
+    except NeverRanError as error:
+        report("load_failed", message=str(error))
         _leave(1)
+    except BaseException as error:
+        _print_from(config["script"], error)
+        report("load_failed", message=f"{type(error).__name__}: {error}")
+        _leave(1)
+
+
+def _print_from(script: str, error: BaseException) -> None:
+    """Print a traceback that begins at the script, as `python script.py` would."""
+    frame = error.__traceback__
+    while frame is not None and frame.tb_frame.f_code.co_filename != script:
+        frame = frame.tb_next
+    traceback.print_exception(type(error), error, frame)
 
 
 def _leave(code: int) -> None:

@@ -119,17 +119,17 @@ class WorkerPool:
                 worker.kill_reason = reason
                 _kill_group(worker.process.pid, signal.SIGKILL)
 
-    def read_reports(self, fd: int) -> None:
-        """Take what a worker wrote into its status pipe."""
+    def read_reports(self, fd: int) -> bool:
+        """Take what a worker wrote into its status pipe; whether there was something."""
         worker = next(w for w in self.states if w.status_fd == fd)
         try:
             data = os.read(fd, 1 << 20)
         except BlockingIOError:
-            return
+            return False
         if not data:
             os.close(fd)
             worker.status_fd = -1
-            return
+            return False
         worker.unread += data
         while len(worker.unread) >= 4:
             size = struct.unpack_from("<I", worker.unread)[0]
@@ -138,13 +138,14 @@ class WorkerPool:
             report = unpack(worker.unread[4 : 4 + size])
             worker.unread = worker.unread[4 + size :]
             self._hear(worker, report)
+        return True
 
     def reap(self, now: float) -> None:
         """Notice processes that ended."""
         for worker in self.states:
             if worker.process is not None and worker.process.poll() is not None:
-                while worker.status_fd >= 0:
-                    self.read_reports(worker.status_fd)
+                while worker.status_fd >= 0 and self.read_reports(worker.status_fd):
+                    pass
                 self._lost(worker, worker.process.returncode, now)
 
     @property
@@ -201,7 +202,8 @@ class WorkerPool:
             target=_pump, args=(process.stdout, worker), name=f"log {worker.name}", daemon=True
         ).start()
         worker.process, worker.status_fd, worker.unread = process, read_fd, b""
-        worker.state, worker.started_at, worker.kill_reason = "starting", now, ""
+        worker.state, worker.started_at = "starting", now
+        worker.kill_reason = worker.error = ""
         worker.generation = self.generation
         self._on_change()
 
@@ -229,6 +231,9 @@ class WorkerPool:
         if worker.process.stdin is not None:
             with contextlib.suppress(BrokenPipeError):
                 worker.process.stdin.close()
+        if worker.status_fd >= 0:  # a forked child has it open still
+            os.close(worker.status_fd)
+            worker.status_fd = -1
         worker.process = None
         reason = worker.kill_reason or describe_exit(code)
         worker.reason = reason

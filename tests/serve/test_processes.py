@@ -143,6 +143,24 @@ def test_a_command_may_have_children_and_pickles_of_its_own(with_children, way):
     assert with_children.post("total", {"way": way}).json() == {"total": 10}
 
 
+def test_children_of_a_dead_worker_go_and_it_is_replaced():
+    with serve(SCRIPTS / "orphan.py", *CPU, "1") as server:
+        answer = server.post("die", {"x": 1}, timeout=5)
+
+        assert answer.status_code == 500
+        assert "Worker died while running this request (signal 9" in answer.json()["error"]
+        (child,) = map(int, re.findall(r"child (\d+)", server.log()))
+        wait_for(lambda: is_gone(child))
+        wait_for(lambda: server.get("/ready").status_code == 200)
+
+
+def is_gone(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
 def test_a_models_own_modules_are_not_shadowed_by_ours(tmp_path):
     (tmp_path / "workers.py").write_text("NAME = 'mine'")
     (tmp_path / "batching").mkdir()
