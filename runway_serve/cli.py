@@ -30,7 +30,13 @@ def build_parser() -> argparse.ArgumentParser:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("target", nargs="?", default=".", metavar="script|folder")
+    parser.add_argument(
+        "target",
+        nargs="?",
+        default=".",
+        metavar="script|folder",
+        help="a folder means its runway.yml's entrypoint, or runway_model.py (default: this one)",
+    )
     parser.add_argument("--version", action="version", version=_version())
     web = parser.add_argument_group("web")
     web.add_argument("--host", help="address to bind (RW_HOST, default 127.0.0.1)")
@@ -42,11 +48,29 @@ def build_parser() -> argparse.ArgumentParser:
     workers.add_argument(
         "--cpu-workers", type=_positive, default=1, metavar="N", help="workers without a GPU"
     )
-    workers.add_argument("--workers-per-gpu", type=_positive, default=1, metavar="N")
+    workers.add_argument(
+        "--workers-per-gpu",
+        type=_positive,
+        default=1,
+        metavar="N",
+        help="workers that share a card",
+    )
     model = parser.add_argument_group("model")
     model.add_argument("--model-options", metavar="JSON", help="setup options (RW_MODEL_OPTIONS)")
-    model.add_argument("--setup-timeout", type=float, default=1800.0, metavar="S")
-    model.add_argument("--setup-attempts", type=_positive, default=5, metavar="N")
+    model.add_argument(
+        "--setup-timeout",
+        type=float,
+        default=1800.0,
+        metavar="S",
+        help="longest time to a worker's readiness",
+    )
+    model.add_argument(
+        "--setup-attempts",
+        type=_positive,
+        default=5,
+        metavar="N",
+        help="failures in a row before a worker is given up",
+    )
     model.add_argument(
         "--strict-sdk", action="store_true", help="images and NaN exactly as the old SDK had them"
     )
@@ -151,7 +175,8 @@ def resolve(flags: argparse.Namespace, script_arguments: list[str]) -> ServeConf
 def run_alone(config: ServeConfig) -> None:
     """Become `python script.py`: for runs that print the manifest or only set the model up."""
     os.chdir(config.script.parent)
-    os.execv(sys.executable, [sys.executable, str(config.script), *config.arguments])
+    command, environment = config.alone()
+    os.execve(sys.executable, command, environment)
 
 
 def _model_options(text: str | None) -> dict[str, Any] | None:
@@ -180,10 +205,9 @@ def _is_on(name: str) -> bool:
 
 
 def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, got {value}")
-    return value
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number of at least 1, got {text}")
+    return int(text)
 
 
 def _version() -> str:

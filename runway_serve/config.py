@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shlex
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -39,6 +42,13 @@ class ServeConfig:
     def file_policy(self) -> dict[str, Any]:
         """Arguments of the workers' `FilePolicy`."""
         return {"allow_paths": list(self.allow_paths), "allow_hosts": list(self.allow_hosts)}
+
+    def alone(self) -> tuple[list[str], dict[str, str]]:
+        """Command line and environment of `python script.py`, for runs that do not serve."""
+        command = [sys.executable, str(self.script), *self.arguments]
+        if self.model_options is None:
+            return command, dict(os.environ)
+        return command, {**os.environ, "RW_MODEL_OPTIONS": json.dumps(self.model_options)}
 
 
 @dataclass(frozen=True)

@@ -272,9 +272,9 @@ class Supervisor:
 
     def _run_alone(self) -> int:
         """The script asked only for its manifest or a setup: run it as `python script.py`."""
-        script = self._config.script
-        command = [sys.executable, str(script), *self._config.arguments]
-        return subprocess.run(command, cwd=script.parent, check=False).returncode
+        command, environment = self._config.alone()
+        folder = self._config.script.parent
+        return subprocess.run(command, env=environment, cwd=folder, check=False).returncode
 
     def _end(self, listener: socket.socket, context: zmq.Context[Any]) -> None:
         if self._front is not None:
