@@ -11,28 +11,43 @@ from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+HEAD_ALONE_S = 0.001  # a head whose body does not follow at once leaves by itself after this
+
 
 class CorkedTransport:
-    """A transport whose writes of one turn of the loop go out as one; everything else is the transport's own."""
+    """A transport that holds the head of a response until its body comes; everything else is the transport's own."""
 
-    __slots__ = ("_call_soon", "_chunks", "_transport")
+    __slots__ = ("_head", "_loop", "_timer", "_transport")
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         self._transport = transport
-        self._call_soon = loop.call_soon
-        self._chunks: list[bytes] = []
+        self._loop = loop
+        self._head = b""
+        self._timer: asyncio.TimerHandle | None = None
 
     def write(self, data: bytes) -> None:
-        """Send with whatever else is written before the loop turns."""
-        if not self._chunks:
-            self._call_soon(self.flush)
-        self._chunks.append(data)
+        """Send, a head together with what is written next."""
+        if self._head:
+            data = self._head + data
+            self._release()
+        elif data.startswith(b"HTTP/1.1 "):
+            self._head = data
+            self._timer = self._loop.call_later(HEAD_ALONE_S, self.flush)
+            return
+        self._transport.write(data)
 
     def flush(self) -> None:
-        """Send what was written."""
-        if self._chunks:
-            chunks, self._chunks = self._chunks, []
-            self._transport.write(b"".join(chunks) if len(chunks) > 1 else chunks[0])
+        """Send a head that still waits."""
+        if self._head:
+            head = self._head
+            self._release()
+            self._transport.write(head)
+
+    def _release(self) -> None:
+        self._head = b""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def close(self) -> None:
         """Send what was written, then close."""

@@ -148,7 +148,11 @@ class Dispatcher(Engine):
                 f"{self._config.max_queue} calls of {call.command} are waiting already (--max-queue)."
             ) from error
         self._tasks[task.id] = task
-        if not self._is_planned:  # calls that arrive in one turn of the loop share a message
+        if self._is_planned:
+            return task
+        if len(self._tasks) == 1 and not self.manifest.commands[call.command].is_batched:
+            self._dispatch()
+        else:  # calls that arrive in one turn of the loop share a message
             self._is_planned = True
             self._loop.call_soon(self._dispatch)
         return task

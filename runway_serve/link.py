@@ -32,6 +32,7 @@ class WorkerLink:
         self._loop = loop
         self._hear = hear
         self._packer = Packer()
+        self._is_reading = False
         self._socket = context.socket(zmq.DEALER)
         self._socket.set_hwm(0)
         self._socket.setsockopt(zmq.LINGER, 0)
@@ -46,7 +47,8 @@ class WorkerLink:
             self._socket.send(frames[0])
         else:
             self._socket.send_multipart(frames, copy=False)
-        self._loop.call_soon(self._read)  # a send may have eaten the edge that announced an answer
+        if not self._is_reading:
+            self._read()  # a send may have eaten the edge that announced an answer
 
     def close(self) -> None:
         """Forget the worker; what was not sent is dropped."""
@@ -54,6 +56,13 @@ class WorkerLink:
         self._socket.close()
 
     def _read(self) -> None:
+        self._is_reading = True
+        try:
+            self._read_all()
+        finally:
+            self._is_reading = False
+
+    def _read_all(self) -> None:
         while not self._socket.closed and self._socket.getsockopt(zmq.EVENTS) & zmq.POLLIN:
             frames = self._socket.recv_multipart(zmq.NOBLOCK, copy=False)
             try:
