@@ -24,7 +24,13 @@ import zmq
 
 from runway_serve.config import ConfigError, FrontConfig, ServeConfig
 from runway_serve.workers.devices import NoUsableGpuError, discover
-from runway_serve.workers.pool import WorkerCommandLine, WorkerPool, WorkerState, module_command
+from runway_serve.workers.pool import (
+    CHILD_ENVIRONMENT,
+    WorkerCommandLine,
+    WorkerPool,
+    WorkerState,
+    module_command,
+)
 from runway_serve.workers.reports import pack, unpack
 
 logger = logging.getLogger(__name__)
@@ -233,7 +239,11 @@ class Supervisor:
         return subprocess.Popen(
             module_command("runway_serve.front"),
             stdin=subprocess.PIPE,
-            env={**os.environ, FRONT_CONFIG_VARIABLE: json.dumps(front.to_dict())},
+            env={
+                **CHILD_ENVIRONMENT,
+                **os.environ,
+                FRONT_CONFIG_VARIABLE: json.dumps(front.to_dict()),
+            },
             pass_fds=[listener.fileno()],
             start_new_session=True,
         )

@@ -96,6 +96,8 @@ class image(PortableType):
         """Pixels of an array or a PIL image: uint8 in the declared channels, or float32 as they are for EXR."""
         if self._format(output_format) == "EXR":
             return _float_pixels(self.name, value)
+        if self._is_ready(value):
+            return np.ascontiguousarray(value)
         picture = value
         if isinstance(value, np.ndarray):
             picture = Image.fromarray(image_array(self.name, value))
@@ -104,6 +106,12 @@ class image(PortableType):
         if picture.mode in GREY16_MODES and not strict_sdk():
             picture = Image.fromarray(scale_grey16(np.asarray(picture)))
         return np.array(picture.convert(MODES[self.channels]))
+
+    def _is_ready(self, value: Any) -> bool:
+        """Whether a value is an array of just the pixels that will be encoded."""
+        if type(value) is not np.ndarray or value.dtype != np.uint8 or not value.size:
+            return False
+        return value.shape[2:] == (() if self.channels == 1 else (self.channels,))
 
     def encode(self, value: Array, output_format: str | None = None) -> str:
         """Data URI of the pixels, in the type's own format unless another is asked for."""
