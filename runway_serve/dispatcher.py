@@ -17,12 +17,11 @@ from runway.exceptions import RunwayError
 from runway.execution import Invocation
 from runway.manifest import Manifest
 from runway.messages import CancelTasks, Outcome, RunBatch
-from runway_serve.batching.policy import BatchPolicy
 from runway_serve.batching.queue import BatchQueue, LaneFullError
 from runway_serve.config import FrontConfig
-from runway_serve.costs import Costs
 from runway_serve.crew import Crew, Task, WorkerEntry
 from runway_serve.errors import DeadlineError, UnavailableError, WorkerLostError
+from runway_serve.lanes import Costs, lane_policies
 from runway_serve.setup_round import SetupRounds
 
 logger = logging.getLogger(__name__)
@@ -247,15 +246,7 @@ class Dispatcher(Engine):
     def _learn(self, wire: Mapping[str, Any]) -> None:
         self._manifest = Manifest.from_wire(wire)
         self.started_at = self._loop.time()
-        config = self._config
-        policies = {}
-        for name, command in self._manifest.commands.items():
-            size = min(command.max_batch_size, config.max_batch_size or command.max_batch_size)
-            wait_ms = command.max_wait_ms
-            if config.max_wait_ms is not None:
-                wait_ms = min(wait_ms, config.max_wait_ms)
-            policies[name] = BatchPolicy(size, wait_ms, config.max_queue)
-        self._queue = BatchQueue(policies)
+        self._queue = BatchQueue(lane_policies(self._manifest, self._config))
 
     def _hear(self, worker: WorkerEntry, message: Mapping[str, Any]) -> None:
         """Take outcomes, or the end of a setup, from a worker."""

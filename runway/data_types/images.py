@@ -111,7 +111,7 @@ class image(PortableType):
         """Whether a value is an array of just the pixels that will be encoded."""
         if type(value) is not np.ndarray or value.dtype != np.uint8 or not value.size:
             return False
-        return value.shape[2:] == (() if self.channels == 1 else (self.channels,))
+        return bool(value.shape[2:] == (() if self.channels == 1 else (self.channels,)))
 
     def encode(self, value: Array, output_format: str | None = None) -> str:
         """Data URI of the pixels, in the type's own format unless another is asked for."""

@@ -1,9 +1,25 @@
-"""How long calls take, and so how many a worker may be sent at once when it runs them one by one."""
+"""What the dispatcher knows of its lanes: their batch policies, and how long their calls take."""
 
 from __future__ import annotations
 
+from runway.manifest import Manifest
+from runway_serve.batching.policy import BatchPolicy
+from runway_serve.config import FrontConfig
+
 CHUNK_S = 0.002  # of work sent at once; a message between processes costs about a tenth of that
 FORGET = 0.9  # of the slowest call of late, after each batch
+
+
+def lane_policies(manifest: Manifest, config: FrontConfig) -> dict[str, BatchPolicy]:
+    """The policy of each command: the author's numbers, capped by the operator's."""
+    policies = {}
+    for name, command in manifest.commands.items():
+        size = min(command.max_batch_size, config.max_batch_size or command.max_batch_size)
+        wait_ms = command.max_wait_ms
+        if config.max_wait_ms is not None:
+            wait_ms = min(wait_ms, config.max_wait_ms)
+        policies[name] = BatchPolicy(size, wait_ms, config.max_queue)
+    return policies
 
 
 class Costs:
