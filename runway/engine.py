@@ -154,7 +154,11 @@ class LocalEngine(Engine):
         try:
             command = self.manifest.command(call.command)
             if not call.is_stream:
-                listener(run_command(command, self._model.model, call))
+                output = run_command(
+                    command, self._model.model, call, is_wanted=lambda: not cancelled.is_set()
+                )
+                if output is not None:
+                    listener(output)
                 return
             with closing(stream_command(command, self._model.model, call)) as outputs:
                 for output in outputs:

@@ -58,9 +58,20 @@ def run_setup(
 
 
 def run_command(
-    command: Command, model: Any, call: Invocation, policy: FilePolicy | None = None
-) -> Output:
+    command: Command,
+    model: Any,
+    call: Invocation,
+    policy: FilePolicy | None = None,
+    is_wanted: Callable[[], bool] = lambda: True,
+) -> Output | None:
     """The only output of one call; of a generator the last value.
+
+    Args:
+        command: what to run.
+        model: what the setup function made.
+        call: the decoded inputs.
+        policy: which files inputs may name.
+        is_wanted: asked after each value of a generator; the generator is closed, and the result None, if not.
 
     Raises:
         RunwayError: bad input, or the function raised (500, `InferenceError`).
@@ -75,8 +86,11 @@ def run_command(
         if not isinstance(returned, GeneratorType):
             return _prepare(command, returned, call)
         last, is_empty = None, True
-        for value in _values(returned):
-            last, is_empty = value, False
+        with closing(_values(returned)) as values:
+            for value in values:
+                last, is_empty = value, False
+                if not is_wanted():
+                    return None
         if is_empty:
             raise InferenceError(f"{command.name} ended without an output")
         return _prepare(command, last, call)
@@ -95,6 +109,7 @@ def stream_command(
     with _files(command, policy):
         if command.is_batched:
             output = run_command(command, model, call)
+            assert output is not None
             yield Output(output.value, output.progress, final=False)
         else:
             returned = _call(command, model, call)

@@ -58,6 +58,9 @@ class JobConnection:
         self._in_thread = in_thread
         self._send_raw = send
         self._jobs: dict[str, asyncio.Task[None]] = {}
+        self._order = (
+            asyncio.Lock()
+        )  # jobs are queued in the order they came, however long decoding takes
 
     async def serve(self, receive: Callable[[], Awaitable[Message]]) -> None:
         """Take messages until the client leaves, then stop the jobs that still run."""
@@ -111,14 +114,15 @@ class JobConnection:
         cancel: Cancel | None = None
         try:
             call = self._open(message)
-            invocation = await self._in_thread(call.decode)
             events: asyncio.Queue[Output | RunwayError] = asyncio.Queue()
             loop = asyncio.get_running_loop()
 
             def relay(event: Output | RunwayError) -> None:
                 loop.call_soon_threadsafe(events.put_nowait, event)
 
-            cancel = self._engine.submit(invocation, relay)
+            async with self._order:
+                invocation = await self._in_thread(call.decode)
+                cancel = self._engine.submit(invocation, relay)
             while (output := await _next(events)).value is not None:
                 data = await self._in_thread(partial(_written, call, output))
                 progress = {} if output.progress is None else {"progress": output.progress}

@@ -101,18 +101,22 @@ class WorkerLoop:
     def _run_task(self, front: bytes, task_id: TaskId, call: Invocation) -> Outcome | None:
         """The last outcome of a task, None if it was cancelled; earlier ones of a stream are sent as they are made."""
         command = self._model.manifest.command(call.command)
+
+        def is_wanted() -> bool:
+            self._receive(block=False)
+            return task_id not in self._cancelled
+
         self._begun.write(task_id)
         try:
             if not call.is_stream:
-                output = run_command(command, self._model.model, call, self._policy)
-                return Outcome(task_id, output)
+                output = run_command(command, self._model.model, call, self._policy, is_wanted)
+                return None if output is None else Outcome(task_id, output)
             with closing(stream_command(command, self._model.model, call, self._policy)) as steps:
                 for output in steps:
                     if output.final:
                         return Outcome(task_id, output)
                     self._send(front, outcomes([Outcome(task_id, output)], None, 0.0))
-                    self._receive(block=False)
-                    if task_id in self._cancelled:
+                    if not is_wanted():
                         break
         except RunwayError as error:
             return Outcome(task_id, carried(error))

@@ -262,3 +262,16 @@ def run_serve(*arguments: str) -> subprocess.CompletedProcess[str]:
     place = [] if "--port" in arguments else ["--port", str(free_port())]
     command = [sys.executable, "-m", "runway_serve", *arguments, *place, "--gpus", "none"]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_a_client_that_leaves_stops_the_generator_it_called(tmp_path):
+    log = tmp_path / "closed"
+    with serve(LIFE, *CPU, "1") as server:
+        with pytest.raises(requests.exceptions.ReadTimeout):
+            requests.post(f"{server.url}/steps", json={"n": 100, "log": str(log)}, timeout=0.5)
+        began = time.monotonic()
+
+        assert server.post("nap", {"s": 0}).status_code == 200
+
+        assert time.monotonic() - began < 2
+        assert log.read_text() == "closed\n"
