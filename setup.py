@@ -12,7 +12,6 @@ CORE = [
     "a2wsgi>=1.10",
     "flask>=3.0",
     "flask-cors>=5.0",
-    "greenlet>=3.0",
     "gunicorn>=22",
     "httptools>=0.6",
     "msgpack>=1.0",

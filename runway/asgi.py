@@ -116,7 +116,7 @@ class RunwayASGI:
             call, invocation = await self.in_thread(decode)
         self._engine.note_command()
         output = await self._run(invocation, receive)
-        if not command.outputs.is_bulky:
+        if not command.outputs.is_bulky and not exchange.is_large(output.value):
             return exchange.answer(call.encode(output))
         return await self.in_thread(lambda: exchange.answer(call.encode(output)))
 

@@ -39,7 +39,7 @@ class Engine(ABC):
     @property
     @abstractmethod
     def manifest(self) -> Manifest:
-        """The model's manifest. Raises `NotReadyError` (503) while it is unknown."""
+        """The model's manifest. Raises `RunwayError` (503) while it is unknown."""
 
     @abstractmethod
     def status(self) -> str:

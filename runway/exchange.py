@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import orjson
 
 from runway.__version__ import __version__
@@ -29,6 +30,8 @@ JSON_TYPE = "application/json"
 COMPRESS_MIN_BYTES = 500
 COMPRESS_LEVEL = 4  # base64 shrinks by a quarter at any level; higher ones only cost time
 MAX_BODY_BYTES = 128 << 20
+LARGE_BYTES = 65_536
+LARGE_ITEMS = 2_000
 OUTPUT_FORMAT_HEADER = "x-runway-output-format"
 
 
@@ -172,6 +175,17 @@ def _as_fragments(value: Any) -> Any:
 def answer(value: Any, status: int = 200) -> Response:
     """A JSON response."""
     return Response(status, dumps(value))
+
+
+def is_large(value: Any) -> bool:
+    """Whether writing a prepared value as JSON takes so long that the event loop should not do it."""
+    if isinstance(value, dict):
+        return any(is_large(item) for item in value.values())
+    if isinstance(value, np.ndarray):
+        return bool(value.nbytes > LARGE_BYTES)
+    if isinstance(value, (str, bytes)):
+        return len(value) > LARGE_BYTES
+    return isinstance(value, list) and (len(value) > LARGE_ITEMS or any(map(is_large, value)))
 
 
 def failure(error: RunwayError) -> Response:

@@ -7,7 +7,7 @@ import os
 import shlex
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -62,9 +62,27 @@ class FrontConfig:
     max_queue: int
     request_timeout_s: float
     command_timeout_s: float | None
+    setup_timeout_s: float
     graceful_timeout_s: float
     worker_count: int
-    extra: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls, config: ServeConfig, control_address: str, listen_fd: int, worker_count: int
+    ) -> FrontConfig:
+        """The front's part of a server's settings."""
+        return cls(
+            control_address,
+            listen_fd,
+            config.max_batch_size,
+            config.max_wait_ms,
+            config.max_queue,
+            config.request_timeout_s,
+            config.command_timeout_s,
+            config.setup_timeout_s,
+            config.graceful_timeout_s,
+            worker_count,
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""

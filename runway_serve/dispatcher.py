@@ -45,7 +45,9 @@ class Dispatcher(Engine):
         self._loop = loop
         self._tell_supervisor = tell_supervisor
         self._crew = Crew(loop, self._hear, self._on_joined, self._on_left, tell_supervisor)
-        self._setups = SetupRounds(self._crew, loop, tell_supervisor, self._dispatch)
+        self._setups = SetupRounds(
+            self._crew, loop, tell_supervisor, self._dispatch, config.setup_timeout_s
+        )
         self._manifest: Manifest | None = None
         self._queue: BatchQueue[Task] = BatchQueue({})
         self._tasks: dict[int, Task] = {}
@@ -119,7 +121,7 @@ class Dispatcher(Engine):
         manifest = next((wire for wire in manifests if wire is not None), None)
         if self._manifest is None and manifest is not None:
             self._learn(manifest)
-        self._setups.generation = max(self._setups.generation, snapshot["generation"])
+        self._setups.learn(snapshot["generation"], snapshot["options"])
         self._crew.update(snapshot["workers"])
         if self._crew.has_failed:
             for task in self._queue.drain_all():

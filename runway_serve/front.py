@@ -14,6 +14,7 @@ import os
 import shutil
 import signal
 import sys
+from pathlib import Path
 from typing import Any
 
 import zmq
@@ -21,9 +22,9 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.workers.base import Worker
 
 from runway_serve.config import FrontConfig
+from runway_serve.front_process import FRONT_CONFIG_VARIABLE, is_held
 
 logger = logging.getLogger(__name__)
-FRONT_CONFIG_VARIABLE = "RUNWAY_FRONT_CONFIG"
 PR_SET_PDEATHSIG = 1
 GC_THRESHOLDS = (
     20_000,
@@ -96,7 +97,7 @@ class FrontWorker(Worker):  # type: ignore[misc]
         from runway.corked import CorkedHttpProtocol
 
         config = FrontConfig(**json.loads(os.environ[FRONT_CONFIG_VARIABLE]))
-        self.folder = os.path.dirname(config.control_address.removeprefix("ipc://"))
+        self.folder = Path(config.control_address.removeprefix("ipc://")).parent
         app = build(config, self.loop)
         self.loop.add_reader(0, self._lifeline)
         gc.freeze()  # what is here now stays; a request makes few cycles
@@ -124,12 +125,17 @@ class FrontWorker(Worker):  # type: ignore[misc]
         self.notify()
 
     def _lifeline(self) -> None:
-        """End the front when the supervisor's end of standard input closes, and clear what it left."""
-        if not os.read(0, 1):
-            self.loop.remove_reader(0)
+        """End the front when the supervisor's end of standard input closes; clear its folder if it died."""
+        if os.read(0, 1):
+            return
+        self.loop.remove_reader(0)
+        if not is_held(self.folder):
             shutil.rmtree(self.folder, ignore_errors=True)
-            os.kill(os.getppid(), signal.SIGTERM)
-            self._stop()
+        if (
+            os.getppid() == self.ppid
+        ):  # else gunicorn's master is gone too, and the parent is a stranger
+            os.kill(self.ppid, signal.SIGTERM)
+        self._stop()
 
 
 def _no_signals() -> Any:

@@ -12,7 +12,7 @@ from typing import Any
 from runway.exceptions import RunwayError, from_wire
 from runway.messages import RunSetup
 from runway_serve.crew import Crew, WorkerEntry
-from runway_serve.errors import UnavailableError, WorkerLostError
+from runway_serve.errors import DeadlineError, UnavailableError, WorkerLostError
 
 
 class SetupRounds:
@@ -22,6 +22,7 @@ class SetupRounds:
         crew: the living workers.
         tell_supervisor: the supervisor starts later workers with the newest options that worked.
         resume: called when workers may be given batches again.
+        timeout_s: longest time for the setup of one worker.
     """
 
     def __init__(
@@ -30,11 +31,13 @@ class SetupRounds:
         loop: asyncio.AbstractEventLoop,
         tell_supervisor: Callable[[dict[str, Any]], None],
         resume: Callable[[], None],
+        timeout_s: float,
     ) -> None:
         self._crew = crew
         self._loop = loop
         self._tell_supervisor = tell_supervisor
         self._resume = resume
+        self._timeout_s = timeout_s
         self._turn = asyncio.Lock()
         self._freed = asyncio.Condition()
         self._options: Mapping[str, Any] | None = None
@@ -67,6 +70,11 @@ class SetupRounds:
             late = self._loop.create_task(self._catch_up(worker))
             self._late.add(late)
             late.add_done_callback(self._late.discard)
+
+    def learn(self, generation: int, options: Mapping[str, Any] | None) -> None:
+        """What the supervisor remembers of rounds that a front before this one ran."""
+        if generation > self.generation:
+            self.generation, self._options = generation, options
 
     def hear(self, worker: WorkerEntry, message: Mapping[str, Any]) -> None:
         """A worker's setup ended."""
@@ -116,7 +124,10 @@ class SetupRounds:
                 return WorkerLostError("Worker died before its setup.")
             worker.setup = self._loop.create_future()
             worker.link.send(RunSetup(generation, options).to_wire())
-            error = await worker.setup
+            try:
+                error = await asyncio.wait_for(worker.setup, self._timeout_s)
+            except asyncio.TimeoutError:
+                return self._give_up(worker)
             if error is None:
                 worker.generation = generation
             return error
@@ -124,6 +135,13 @@ class SetupRounds:
             worker.setup = None
             worker.is_reserved = False
             self._resume()
+
+    def _give_up(self, worker: WorkerEntry) -> RunwayError:
+        """Have a worker killed whose setup takes too long."""
+        limit = f"{self._timeout_s:g} s (--setup-timeout)"
+        if worker in self._crew:
+            self._crew.condemn(worker, f"setup took longer than {limit}")
+        return DeadlineError(f"The setup took longer than the limit of {limit}.")
 
     def _announce(self, workers: list[WorkerEntry]) -> None:
         """Tell the supervisor which options are current, and who has them."""

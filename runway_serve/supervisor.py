@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import errno
 import ipaddress
-import json
 import logging
 import os
 import shutil
@@ -23,19 +22,12 @@ from typing import Any
 import zmq
 
 from runway_serve.config import ConfigError, FrontConfig, ServeConfig
+from runway_serve.front_process import FrontProcess, hold_folder
 from runway_serve.workers.devices import NoUsableGpuError, discover
-from runway_serve.workers.pool import (
-    CHILD_ENVIRONMENT,
-    WorkerCommandLine,
-    WorkerPool,
-    WorkerState,
-    module_command,
-)
+from runway_serve.workers.pool import WorkerCommandLine, WorkerPool, WorkerState
 from runway_serve.workers.reports import pack, unpack
 
 logger = logging.getLogger(__name__)
-FRONT_CONFIG_VARIABLE = "RUNWAY_FRONT_CONFIG"
-FRONT_RESTART_S = 1.0
 POLL_MS = 1000  # heartbeat of the loop; events wake it at once
 
 
@@ -45,7 +37,6 @@ class Supervisor:
     def __init__(self, config: ServeConfig) -> None:
         self._config = config
         self._folder = Path()
-        self._front: subprocess.Popen[bytes] | None = None
         self._front_identity: bytes | None = None
         self._stop_signals = 0
         self._drain_until: float | None = None
@@ -73,6 +64,7 @@ class Supervisor:
         for note in found.notes:
             logger.warning("%s", note)
         self._folder = Path(tempfile.mkdtemp(prefix="runway-serve-"))
+        self._hold = hold_folder(self._folder)
         wakeup = self._watch_signals()
         context = zmq.Context()
         self._control = context.socket(zmq.ROUTER)
@@ -81,6 +73,8 @@ class Supervisor:
             WorkerState(f"worker-{index}", device, f"ipc://{self._folder}/worker-{index}")
             for index, device in enumerate(found.devices)
         ]
+        front = FrontConfig.of(self._config, self._control_address, listener.fileno(), len(states))
+        self._front = FrontProcess(front)
         self._pool = WorkerPool(states, self._worker_line(), self._note_change)
         if not _is_loopback(self._config.host):
             logger.warning(
@@ -93,7 +87,7 @@ class Supervisor:
             ", ".join(f"{w.name} on {w.device.label}" for w in states),
         )
         try:
-            return self._loop(listener, wakeup, began)
+            return self._loop(wakeup, began)
         finally:
             self._end(listener, context)
 
@@ -144,8 +138,7 @@ class Supervisor:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         return read_fd
 
-    def _loop(self, listener: socket.socket, wakeup: int, began: float) -> int:
-        front_due = 0.0
+    def _loop(self, wakeup: int, began: float) -> int:
         while True:
             now = time.monotonic()
             self._pool.reap(now)
@@ -154,11 +147,8 @@ class Supervisor:
                 return self._run_alone()
             if self._pool.has_failed:
                 return self._report_failure()
-            if self._front is not None and self._front.poll() is not None:
-                logger.error("front lost with exit code %d", self._front.returncode)
-                self._front, front_due = None, now + FRONT_RESTART_S
-            if self._front is None and now >= front_due and not self._stop_signals:
-                self._front = self._start_front(listener)
+            if not self._stop_signals:
+                self._front.keep_alive(now)
             self._send_snapshot()
             self._announce(began)
             if self._is_over(now):
@@ -215,6 +205,7 @@ class Supervisor:
             {
                 "op": "workers",
                 "generation": self._pool.generation,
+                "options": self._pool.options if self._pool.generation else None,
                 "workers": [_snapshot(worker) for worker in self._pool.states],
             }
         )
@@ -222,31 +213,6 @@ class Supervisor:
     def _tell_front(self, message: dict[str, Any]) -> None:
         if self._front_identity is not None:
             self._control.send_multipart([self._front_identity, pack(message)])
-
-    def _start_front(self, listener: socket.socket) -> subprocess.Popen[bytes]:
-        config = self._config
-        front = FrontConfig(
-            self._control_address,
-            listener.fileno(),
-            config.max_batch_size,
-            config.max_wait_ms,
-            config.max_queue,
-            config.request_timeout_s,
-            config.command_timeout_s,
-            config.graceful_timeout_s,
-            len(self._pool.states),
-        )
-        return subprocess.Popen(
-            module_command("runway_serve.front"),
-            stdin=subprocess.PIPE,
-            env={
-                **CHILD_ENVIRONMENT,
-                **os.environ,
-                FRONT_CONFIG_VARIABLE: json.dumps(front.to_dict()),
-            },
-            pass_fds=[listener.fileno()],
-            start_new_session=True,
-        )
 
     def _announce(self, began: float) -> None:
         ready = {w.name for w in self._pool.states if w.state == "ready"}
@@ -287,15 +253,7 @@ class Supervisor:
         return subprocess.run(command, env=environment, cwd=folder, check=False).returncode
 
     def _end(self, listener: socket.socket, context: zmq.Context[Any]) -> None:
-        if self._front is not None:
-            if self._front.stdin is not None:
-                self._front.stdin.close()
-            self._front.terminate()
-            try:
-                self._front.wait(3)
-            except subprocess.TimeoutExpired:
-                os.killpg(self._front.pid, signal.SIGKILL)
-                self._front.wait()
+        self._front.stop()
         self._pool.stop(timeout_s=2.0)
         listener.close()
         context.destroy(linger=0)

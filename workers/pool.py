@@ -9,35 +9,31 @@ import contextlib
 import json
 import logging
 import os
-import select
 import signal
 import struct
 import subprocess
-import sys
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
+from runway_serve.workers.child import (
+    CHILD_ENVIRONMENT,
+    describe_exit,
+    kill_group,
+    module_command,
+)
 from runway_serve.workers.devices import Device
+from runway_serve.workers.output import pump
 from runway_serve.workers.reports import unpack
 
 logger = logging.getLogger(__name__)
 
 RESTART_BACKOFF_S = 1.0
 RESTART_BACKOFF_MAX_S = 60.0  # a model that fails to load should not hammer the disk
-# glibc gives large arrays back to the system when they are freed, and faults their pages in again for the next image:
-# about a millisecond for 512 x 512 pixels. These settings keep them.
-CHILD_ENVIRONMENT = {
-    "MALLOC_MMAP_THRESHOLD_": str(256 << 20),
-    "MALLOC_TRIM_THRESHOLD_": str(1 << 30),
-}
 LAST_LINES = 20  # of a worker's output, kept for the report of its death
-LINE_BYTES = 65_536  # longer lines are cut
-UNFINISHED_LINE_S = 1.0  # progress bars write no line end; they are shown where they are
 
 
 @dataclass
@@ -123,7 +119,7 @@ class WorkerPool:
         for worker in self.states:
             if worker.name == name and worker.process is not None:
                 worker.kill_reason = reason
-                _kill_group(worker.process.pid, signal.SIGKILL)
+                kill_group(worker.process.pid, signal.SIGKILL)
 
     def read_reports(self, fd: int) -> bool:
         """Take what a worker wrote into its status pipe; whether there was something."""
@@ -164,13 +160,13 @@ class WorkerPool:
         self._stopping = True
         running = [w.process for w in self.states if w.process is not None]
         for process in running:
-            _kill_group(process.pid, signal.SIGTERM)
+            kill_group(process.pid, signal.SIGTERM)
         for process in running:
             try:
                 process.wait(timeout_s)
             except subprocess.TimeoutExpired:
                 logger.warning("worker process %d ignored SIGTERM", process.pid)
-            _kill_group(process.pid, signal.SIGKILL)
+            kill_group(process.pid, signal.SIGKILL)
             process.wait()
         for worker in self.states:
             worker.state = "stopped"
@@ -210,7 +206,7 @@ class WorkerPool:
         except BrokenPipeError:
             logger.warning("worker %s ended before it began", worker.name)
         threading.Thread(
-            target=_pump, args=(process.stdout, worker), name=f"log {worker.name}", daemon=True
+            target=pump, args=(process.stdout, worker.name, worker.last_lines), daemon=True
         ).start()
         worker.process, worker.status_fd, worker.unread = process, read_fd, b""
         worker.state, worker.started_at = "starting", now
@@ -238,7 +234,7 @@ class WorkerPool:
     def _lost(self, worker: WorkerState, code: int, now: float) -> None:
         was_ready = worker.state == "ready"
         assert worker.process is not None
-        _kill_group(worker.process.pid, signal.SIGKILL)  # children that it left behind
+        kill_group(worker.process.pid, signal.SIGKILL)  # children that it left behind
         if worker.process.stdin is not None:
             with contextlib.suppress(BrokenPipeError):
                 worker.process.stdin.close()
@@ -262,58 +258,3 @@ class WorkerPool:
             for line in worker.last_lines:
                 logger.debug("worker %s said: %s", worker.name, line)
         self._on_change()
-
-
-def module_command(name: str) -> list[str]:
-    """`python -m name` that finds our modules, not those of the working directory that are called the same."""
-    is_safe = (
-        ["-P"] if sys.version_info >= (3, 11) else []
-    )  # a model's repository may have a runway/
-    return [sys.executable, *is_safe, "-m", name]
-
-
-def describe_exit(code: int) -> str:
-    """How a process ended, in words."""
-    if code >= 0:
-        return f"exit code {code}"
-    hint = "; out of memory?" if code == -signal.SIGKILL else ""
-    return f"signal {-code}{hint}"
-
-
-def _kill_group(pid: int, number: int) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, number)
-
-
-def _pump(stream: IO[bytes], worker: WorkerState) -> None:
-    """Copy a worker's output to the log, line by line, so that a full pipe never blocks the model."""
-    fd = stream.fileno()
-    poller = select.poll()
-    poller.register(fd, select.POLLIN)
-    pending, due = b"", 0.0
-    while True:
-        if pending and not poller.poll(max(0.0, due - time.monotonic()) * 1000):
-            _log_line(pending, worker)
-            pending = b""
-        chunk = os.read(fd, LINE_BYTES)
-        if not chunk:
-            break
-        begins_line = not pending or b"\n" in chunk
-        if begins_line:
-            due = time.monotonic() + UNFINISHED_LINE_S
-        *lines, pending = (pending + chunk).split(b"\n")
-        if len(pending) > LINE_BYTES:
-            lines, pending = [*lines, pending], b""
-        for line in lines:
-            _log_line(line, worker)
-    if pending:
-        _log_line(pending, worker)
-    stream.close()
-
-
-def _log_line(line: bytes, worker: WorkerState) -> None:
-    last_state = line.rstrip(b"\r").rpartition(b"\r")[2]  # of a progress bar, as on a terminal
-    text = last_state.decode("utf-8", "replace")
-    worker.last_lines.append(text[:1000])
-    sys.stderr.write(f"{worker.name} | {text}\n")
-    sys.stderr.flush()

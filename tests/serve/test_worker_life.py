@@ -199,31 +199,6 @@ def test_nothing_outlives_a_killed_supervisor():
         assert alive == []
 
 
-def test_a_front_that_is_killed_comes_back_and_workers_stay():
-    with serve(LIFE, *CPU, "1") as server:
-        pid = server.post("nap", {"s": 0}).json()["pid"]
-        fronts = [
-            child
-            for child in psutil.Process(server.process.pid).children(recursive=True)
-            if "runway_serve.front" in " ".join(child.cmdline())
-        ]
-
-        for front in fronts:
-            front.kill()
-
-        deadline = time.monotonic() + 20
-        while True:
-            try:
-                answer = requests.post(f"{server.url}/nap", json={"s": 0}, timeout=5)
-                if answer.status_code == 200:
-                    break
-            except requests.RequestException:
-                pass
-            assert time.monotonic() < deadline, server.log()[-3000:]
-            time.sleep(0.1)
-        assert answer.json()["pid"] == pid
-
-
 @pytest.mark.parametrize(
     "body", ["raise RuntimeError('broken import')", "import sys; sys.exit(2)", "x = 1"]
 )
