@@ -9,7 +9,6 @@ import asyncio
 import logging
 import os
 from collections.abc import Awaitable, Callable, MutableMapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from a2wsgi import WSGIMiddleware
@@ -19,6 +18,7 @@ from werkzeug.datastructures import Headers
 
 from runway import exchange
 from runway.app import HTTP_ERRORS
+from runway.codec_pool import CodecPool
 from runway.engine import Engine
 from runway.exceptions import RunwayError
 from runway.execution import Invocation, Output
@@ -50,7 +50,7 @@ class RunwayASGI:
         self._app = app
         self._engine = engine
         self._wsgi = WSGIMiddleware(app, workers=FLASK_THREADS)  # type: ignore[arg-type]
-        self._codecs = ThreadPoolExecutor(CODEC_THREADS, thread_name_prefix="codec")
+        self.in_thread = CodecPool(CODEC_THREADS).run
         self._used_ids = UsedIds()
         self._only_flask = _has_own_hooks(app)
         cors = get_cors_headers(get_cors_options(app), Headers(), "POST")
@@ -158,10 +158,6 @@ class RunwayASGI:
             return
         await send({"type": "websocket.accept"})
         await JobConnection(self._engine, self._used_ids, self.in_thread, send).serve(receive)
-
-    async def in_thread(self, work: Callable[[], T]) -> T:
-        """Result of codec work done in the pool."""
-        return await asyncio.get_running_loop().run_in_executor(self._codecs, work)
 
 
 def on_loop(

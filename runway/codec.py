@@ -1,22 +1,33 @@
-"""msgpack with arrays: small ones inline, large ones as frames of their own that are not copied. No pickle anywhere."""
+"""msgpack with arrays: small ones inline, large ones in shared memory or frames of their own. No pickle anywhere."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgpack
 import numpy as np
 
+from runway.arena import SHARE_BYTES
+
 INLINE_BYTES = 16_384  # an array below this costs less inside the header than as a frame of its own
-_INLINE, _FRAME, _BIG_INT = 1, 2, 3
+_INLINE, _FRAME, _BIG_INT, _SHARED = 1, 2, 3, 4
 Buffer = bytes | memoryview
+Place = Callable[[np.ndarray[Any, Any]], "int | None"]
+LookUp = Callable[[int, int], "np.ndarray[Any, np.dtype[np.uint8]]"]
 
 
 class Packer:
-    """Packs values to frames. Not for use by several threads at once."""
+    """Packs values to frames. Not for use by several threads at once.
 
-    def __init__(self, inline_bytes: float = INLINE_BYTES) -> None:
+    Args:
+        inline_bytes: arrays below this size are part of the header.
+        place: copies an array into shared memory and gives its offset, None if there is no room.
+    """
+
+    def __init__(self, inline_bytes: float = INLINE_BYTES, place: Place | None = None) -> None:
+        self._place = place
         self._inline_bytes = inline_bytes
         self._frames: list[Buffer] = []
         self._packer = msgpack.Packer(
@@ -45,6 +56,11 @@ class Packer:
         if array.nbytes < self._inline_bytes:
             head = msgpack.packb((array.dtype.str, array.shape, array.tobytes()))
             return msgpack.ExtType(_INLINE, head)
+        if self._place is not None and array.nbytes >= SHARE_BYTES:
+            offset = self._place(array)
+            if offset is not None:
+                content = (array.dtype.str, array.shape, offset)
+                return msgpack.ExtType(_SHARED, msgpack.packb(content))
         self._frames.append(array.reshape(-1).view(np.uint8).data)
         return msgpack.ExtType(
             _FRAME, msgpack.packb((array.dtype.str, array.shape, len(self._frames)))
@@ -56,8 +72,12 @@ def pack_one(value: Any) -> bytes:
     return bytes(Packer(inline_bytes=float("inf")).pack(value)[0])
 
 
-def unpack(frames: Sequence[Buffer]) -> Any:
-    """The value that `Packer.pack` was given; arrays are read-only views of the frames.
+def unpack(frames: Sequence[Buffer], look_up: LookUp | None = None) -> Any:
+    """The value that `Packer.pack` was given; arrays are views of the frames, or of shared memory.
+
+    Args:
+        frames: a header and the buffers after it.
+        look_up: bytes of the shared memory at an offset and of a size.
 
     Raises:
         ValueError: the frames hold something else.
@@ -67,6 +87,11 @@ def unpack(frames: Sequence[Buffer]) -> Any:
         if code == _BIG_INT:
             return int(data)
         dtype, shape, content = msgpack.unpackb(data)
+        if code == _SHARED:
+            if look_up is None:
+                raise ValueError("shared memory is not expected here")
+            count = math.prod(shape)
+            return look_up(content, count * np.dtype(dtype).itemsize).view(dtype).reshape(shape)
         buffer = content if code == _INLINE else frames[content]
         if np.dtype(dtype).hasobject:
             raise ValueError("an array of objects is not accepted")

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+JOIN_BYTES = 16_384  # to copy a longer body behind its head costs more than to write two pieces
 HEAD_ALONE_S = 0.001  # a head whose body does not follow at once leaves by itself after this
 
 
@@ -28,8 +29,12 @@ class CorkedTransport:
     def write(self, data: bytes) -> None:
         """Send, a head together with what is written next."""
         if self._head:
-            data = self._head + data
+            head = self._head
             self._release()
+            if len(data) > JOIN_BYTES:
+                self._transport.writelines([head, data])
+                return
+            data = head + data
         elif data.startswith(b"HTTP/1.1 "):
             self._head = data
             self._timer = self._loop.call_later(HEAD_ALONE_S, self.flush)

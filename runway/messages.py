@@ -19,6 +19,7 @@ class RunBatch:
     batch_id: int
     command: str
     tasks: Sequence[tuple[TaskId, Invocation]]
+    room: tuple[int, int] | None = None  # offset and size of shared memory for large outputs
 
     def to_wire(self) -> dict[str, Any]:
         """The wire dict."""
@@ -26,6 +27,7 @@ class RunBatch:
             "op": "batch",
             "id": self.batch_id,
             "command": self.command,
+            "room": self.room,
             "tasks": [
                 (task_id, dict(call.inputs), dict(call.formats), call.is_stream)
                 for task_id, call in self.tasks
@@ -40,7 +42,8 @@ class RunBatch:
             (task_id, Invocation(command, inputs, formats, is_stream))
             for task_id, inputs, formats, is_stream in wire["tasks"]
         ]
-        return cls(wire["id"], command, tasks)
+        room = wire["room"]
+        return cls(wire["id"], command, tasks, None if room is None else (room[0], room[1]))
 
 
 @dataclass(frozen=True)

@@ -65,10 +65,17 @@ class FrontConfig:
     setup_timeout_s: float
     graceful_timeout_s: float
     worker_count: int
+    arena_fd: int | None
+    starts: int = 0
 
     @classmethod
     def of(
-        cls, config: ServeConfig, control_address: str, listen_fd: int, worker_count: int
+        cls,
+        config: ServeConfig,
+        control_address: str,
+        listen_fd: int,
+        worker_count: int,
+        arena_fd: int | None,
     ) -> FrontConfig:
         """The front's part of a server's settings."""
         return cls(
@@ -82,6 +89,7 @@ class FrontConfig:
             config.setup_timeout_s,
             config.graceful_timeout_s,
             worker_count,
+            arena_fd,
         )
 
     def to_dict(self) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import zmq
 
+from runway.arena import ArenaRoom
 from runway.begun import BegunCell, cell_path
 from runway.engine import Listener
 from runway.exceptions import RunwayError
@@ -70,6 +71,7 @@ class Crew:
         joined: called with a worker that became ready.
         left: called with a worker that is gone, and why.
         tell_supervisor: sends a message to the supervisor.
+        arena: memory shared with the workers.
     """
 
     def __init__(
@@ -79,6 +81,7 @@ class Crew:
         joined: Callable[[WorkerEntry], None],
         left: Callable[[WorkerEntry, str], None],
         tell_supervisor: Callable[[dict[str, Any]], None],
+        arena: ArenaRoom | None = None,
     ) -> None:
         self._loop = loop
         self._hear = hear
@@ -87,7 +90,10 @@ class Crew:
         self._tell_supervisor = tell_supervisor
         self._context: zmq.Context[Any] = zmq.Context()
         self._entries: dict[str, WorkerEntry] = {}
-        self._condemned: set[int] = set()
+        self._arena = arena
+        self._condemned: dict[
+            int, WorkerLink
+        ] = {}  # keeps what a process that still dies may write into
         self.has_gpu = False
         self.has_failed = False
 
@@ -104,7 +110,8 @@ class Crew:
         """Take the supervisor's list: connect to new workers, drop the lost ones."""
         self.has_gpu = any(entry["device"]["kind"] != "cpu" for entry in workers)
         self.has_failed = all(entry["state"] == "failed" for entry in workers)
-        self._condemned &= {entry["pid"] for entry in workers}
+        alive = {entry["pid"] for entry in workers}
+        self._condemned = {p: link for p, link in self._condemned.items() if p in alive}
         for entry in workers:
             is_alive = entry["state"] == "ready" and entry["pid"] not in self._condemned
             known = self._entries.get(entry["name"])
@@ -116,7 +123,7 @@ class Crew:
 
     def condemn(self, worker: WorkerEntry, reason: str) -> None:
         """Have a worker killed, and use it no more: snapshots may still call it ready for a moment."""
-        self._condemned.add(worker.pid)
+        self._condemned[worker.pid] = worker.link
         self._tell_supervisor({"op": "kill", "worker": worker.name, "reason": reason})
         self._drop(worker, reason)
 
@@ -124,7 +131,7 @@ class Crew:
         def hear(message: Mapping[str, Any]) -> None:
             self._hear(worker, message)
 
-        link = WorkerLink(self._context, entry["address"], self._loop, hear)
+        link = WorkerLink(self._context, entry["address"], self._loop, hear, self._arena)
         begun = BegunCell(cell_path(entry["address"]))
         worker = WorkerEntry(entry["name"], entry["pid"], link, begun, entry["generation"])
         self._entries[worker.name] = worker

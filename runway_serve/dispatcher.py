@@ -12,9 +12,10 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from runway.arena import ArenaRoom, decode_into
 from runway.engine import Cancel, Engine, Listener
 from runway.exceptions import RunwayError
-from runway.execution import Invocation
+from runway.execution import Invocation, Output
 from runway.manifest import Manifest
 from runway.messages import CancelTasks, Outcome, RunBatch
 from runway_serve.batching.queue import BatchQueue, LaneFullError
@@ -44,7 +45,9 @@ class Dispatcher(Engine):
         self._config = config
         self._loop = loop
         self._tell_supervisor = tell_supervisor
-        self._crew = Crew(loop, self._hear, self._on_joined, self._on_left, tell_supervisor)
+        arena = None if config.arena_fd is None else ArenaRoom(config.arena_fd, config.starts % 2)
+        decode_into(arena)
+        self._crew = Crew(loop, self._hear, self._on_joined, self._on_left, tell_supervisor, arena)
         self._setups = SetupRounds(
             self._crew, loop, tell_supervisor, self._dispatch, config.setup_timeout_s
         )
@@ -212,7 +215,8 @@ class Dispatcher(Engine):
         limit_s = self._config.command_timeout_s
         worker.must_end_at = None if limit_s is None else now + limit_s
         pairs = [(task.id, task.call) for task in tasks]
-        worker.link.send(RunBatch(worker.batch_id, command, pairs).to_wire())
+        room = worker.link.lease_room(self._costs.output_bytes(command) * len(tasks))
+        worker.link.send(RunBatch(worker.batch_id, command, pairs, room).to_wire())
         if self._sweeper is None:
             self._sweeper = self._loop.call_later(SWEEP_S, self._sweep)
 
@@ -262,6 +266,8 @@ class Dispatcher(Engine):
                 continue
             if isinstance(outcome.event, RunwayError) or outcome.event.final:
                 del self._tasks[outcome.task_id]
+            if isinstance(outcome.event, Output) and outcome.event.value is not None:
+                self._costs.note_output(worker.command, outcome.event.value)
             task.listener(outcome.event)
         if message["done"] is not None and message["done"] == worker.batch_id:
             self._free(worker, message["run_s"])
@@ -272,6 +278,8 @@ class Dispatcher(Engine):
             self._costs.note(worker.command, len(worker.running), run_s)
             self._queue.freed(worker.command, len(worker.running), run_s, self._loop.time())
         worker.batch_id, worker.running, worker.must_end_at = None, {}, None
+        if worker in self._crew:
+            worker.link.release()
         if worker.is_reserved:
             notice = self._loop.create_task(self._setups.note_freed())
             self._notices.add(notice)

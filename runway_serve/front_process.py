@@ -12,6 +12,7 @@ import logging
 import os
 import signal
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 from runway_serve.config import FrontConfig
@@ -36,6 +37,7 @@ class FrontProcess:
         self._config = config
         self._process: subprocess.Popen[bytes] | None = None
         self._due = 0.0
+        self._starts = 0
 
     def keep_alive(self, now: float) -> None:
         """Start the front if it does not run; after a loss not before `RESTART_S`."""
@@ -57,12 +59,15 @@ class FrontProcess:
         self._end_group()
 
     def _start(self) -> None:
-        settings = {FRONT_CONFIG_VARIABLE: json.dumps(self._config.to_dict())}
+        config = replace(self._config, starts=self._starts)
+        self._starts += 1
+        settings = {FRONT_CONFIG_VARIABLE: json.dumps(config.to_dict())}
+        handles = [self._config.listen_fd, self._config.arena_fd]
         self._process = subprocess.Popen(
             module_command("runway_serve.front"),
             stdin=subprocess.PIPE,
             env={**CHILD_ENVIRONMENT, **os.environ, **settings},
-            pass_fds=[self._config.listen_fd],
+            pass_fds=[handle for handle in handles if handle is not None],
             start_new_session=True,
         )
 

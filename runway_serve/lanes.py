@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from runway.arena import SHARE_BYTES
 from runway.manifest import Manifest
 from runway_serve.batching.policy import BatchPolicy
 from runway_serve.config import FrontConfig
@@ -23,15 +29,26 @@ def lane_policies(manifest: Manifest, config: FrontConfig) -> dict[str, BatchPol
 
 
 class Costs:
-    """Seconds a call of each command takes, by the slowest of late."""
+    """What a call of each command takes: seconds, by the slowest of late; bytes of large outputs, by the largest."""
 
     def __init__(self) -> None:
+        self._output_bytes: dict[str, int] = {}
         self._slowest_s: dict[str, float] = {}
 
     def note(self, command: str, calls: int, run_s: float) -> None:
         """A batch of `calls` ran for `run_s` seconds."""
         cost_s = run_s / max(1, calls)
         self._slowest_s[command] = max(cost_s, FORGET * self._slowest_s.get(command, 0.0))
+
+    def note_output(self, command: str, value: Mapping[str, Any]) -> None:
+        """A call answered with these prepared outputs."""
+        size = large_bytes(value)
+        if size > self._output_bytes.get(command, 0):
+            self._output_bytes[command] = size
+
+    def output_bytes(self, command: str) -> int:
+        """Bytes of shared memory that the outputs of one call may need; 0 for those that are small."""
+        return self._output_bytes.get(command, 0)
 
     def room(self, command: str, waiting: int, workers: int) -> int:
         """Calls beyond the first that a worker may be sent to run one by one.
@@ -44,3 +61,12 @@ class Costs:
             return 0
         share = -(-(waiting + 1) // max(1, workers))
         return max(0, min(int(CHUNK_S / max(slowest_s, 1e-6)), share) - 1)
+
+
+def large_bytes(value: Any) -> int:
+    """Bytes of the arrays in a prepared value that are worth sharing, each rounded up to where the next may begin."""
+    if isinstance(value, np.ndarray):
+        return value.nbytes + 64 if value.nbytes >= SHARE_BYTES else 0
+    if isinstance(value, dict):
+        return sum(large_bytes(item) for item in value.values())
+    return sum(large_bytes(item) for item in value) if isinstance(value, list) else 0

@@ -7,11 +7,17 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
 import zmq
 
+from runway.arena import ArenaRoom, Bytes
 from runway.codec import Packer, unpack
 
 logger = logging.getLogger(__name__)
+EVENTS, POLLIN = (
+    int(zmq.EVENTS),
+    int(zmq.POLLIN),
+)  # as plain numbers: enumerations cost a microsecond each
 
 
 class WorkerLink:
@@ -20,6 +26,7 @@ class WorkerLink:
     Args:
         address: where the worker bound its ROUTER.
         hear: called with every message of the worker.
+        arena: where large arrays go.
     """
 
     def __init__(
@@ -28,10 +35,14 @@ class WorkerLink:
         address: str,
         loop: asyncio.AbstractEventLoop,
         hear: Callable[[Mapping[str, Any]], None],
+        arena: ArenaRoom | None = None,
     ) -> None:
         self._loop = loop
         self._hear = hear
-        self._packer = Packer()
+        self._arena = arena
+        self._leases: list[np.ndarray[Any, Any]] = []
+        self._room: tuple[int, Bytes] | None = None
+        self._packer = Packer(place=self._place)
         self._is_reading = False
         self._socket = context.socket(zmq.DEALER)
         self._socket.set_hwm(0)
@@ -39,6 +50,39 @@ class WorkerLink:
         self._socket.connect(address)
         self._fd = self._socket.getsockopt(zmq.FD)
         loop.add_reader(self._fd, self._read)
+
+    def lease_room(self, size: int) -> tuple[int, int] | None:
+        """Shared memory for the outputs of the next batch; `release` gives it back."""
+        self._room = self._arena.lease(size) if self._arena is not None and size else None
+        return None if self._room is None else (self._room[0], self._room[1].nbytes)
+
+    def release(self) -> None:
+        """The batch ended: what its inputs and outputs took is free as soon as nobody looks at it."""
+        self._leases, self._room = [], None
+
+    def _place(self, array: np.ndarray[Any, Any]) -> int | None:
+        if self._arena is None:
+            return None
+        offset = self._arena.offset_of(array)
+        if offset is not None:
+            self._leases.append(array)
+            return offset
+        leased = self._arena.lease(array.nbytes)
+        if leased is None:
+            return None
+        offset, block = leased
+        block[: array.nbytes] = array.reshape(-1).view(np.uint8)
+        self._leases.append(block)
+        return offset
+
+    def _look_up(self, offset: int, size: int) -> Bytes:
+        """Bytes that the worker wrote into the room of its batch."""
+        if self._room is None:
+            raise ValueError("this batch has no room")
+        start = offset - self._room[0]
+        if start < 0 or start + size > self._room[1].nbytes:
+            raise ValueError(f"{size} bytes at {offset} are not in this batch's room")
+        return self._room[1][start : start + size]
 
     def send(self, message: Mapping[str, Any]) -> None:
         """Send a message; it waits in the socket until the worker takes it."""
@@ -63,10 +107,10 @@ class WorkerLink:
             self._is_reading = False
 
     def _read_all(self) -> None:
-        while not self._socket.closed and self._socket.getsockopt(zmq.EVENTS) & zmq.POLLIN:
+        while not self._socket.closed and self._socket.getsockopt(EVENTS) & POLLIN:
             frames = self._socket.recv_multipart(zmq.NOBLOCK, copy=False)
             try:
-                message = unpack([frame.buffer for frame in frames])
+                message = unpack([frame.buffer for frame in frames], self._look_up)
             except ValueError as error:
                 logger.warning("front dropped a message: %s", error)
                 continue

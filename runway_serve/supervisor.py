@@ -23,6 +23,7 @@ import zmq
 
 from runway_serve.config import ConfigError, FrontConfig, ServeConfig
 from runway_serve.front_process import FrontProcess, hold_folder
+from runway_serve.workers.child import make_arena
 from runway_serve.workers.devices import NoUsableGpuError, discover
 from runway_serve.workers.pool import WorkerCommandLine, WorkerPool, WorkerState
 from runway_serve.workers.reports import pack, unpack
@@ -73,9 +74,12 @@ class Supervisor:
             WorkerState(f"worker-{index}", device, f"ipc://{self._folder}/worker-{index}")
             for index, device in enumerate(found.devices)
         ]
-        front = FrontConfig.of(self._config, self._control_address, listener.fileno(), len(states))
+        arena_fd = make_arena()
+        front = FrontConfig.of(
+            self._config, self._control_address, listener.fileno(), len(states), arena_fd
+        )
         self._front = FrontProcess(front)
-        self._pool = WorkerPool(states, self._worker_line(), self._note_change)
+        self._pool = WorkerPool(states, self._worker_line(arena_fd), self._note_change)
         if not _is_loopback(self._config.host):
             logger.warning(
                 "anyone who can reach %s may run this model; bind 127.0.0.1 to keep it to this machine",
@@ -113,7 +117,7 @@ class Supervisor:
         listener.listen(2048)
         return listener
 
-    def _worker_line(self) -> WorkerCommandLine:
+    def _worker_line(self, arena_fd: int | None) -> WorkerCommandLine:
         config = self._config
         return WorkerCommandLine(
             config.script,
@@ -122,6 +126,7 @@ class Supervisor:
             config.file_policy(),
             config.setup_attempts,
             config.setup_timeout_s,
+            arena_fd,
         )
 
     def _watch_signals(self) -> int:

@@ -17,6 +17,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+from runway.arena import Arena
 from runway.codec import pack_one
 from runway.downloads import FilePolicy
 from runway.exceptions import RunwayError
@@ -49,6 +50,8 @@ def main() -> None:
     allowed = config["policy"]
     policy = FilePolicy(tuple(allowed["allow_paths"]), tuple(allowed["allow_hosts"]))
 
+    arena = None if config["arena_fd"] is None else Arena(config["arena_fd"])
+
     def launcher(model: RunwayModel, options: RunOptions) -> None:
         if options.meta or options.no_serve:
             report("not_served")
@@ -56,7 +59,7 @@ def main() -> None:
         report("loaded", manifest=model.manifest.to_wire())
         given = config["options"]
         try:
-            WorkerLoop(model, config["address"], policy, report).run(
+            WorkerLoop(model, config["address"], policy, report, arena).run(
                 options.model_options if given is None else given,
                 policy
                 if config["generation"]

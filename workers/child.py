@@ -7,6 +7,8 @@ import os
 import signal
 import sys
 
+ARENA_BYTES = 1 << 30  # of addresses; memory is used only where something was written
+
 # glibc gives large arrays back to the system when they are freed, and faults their pages in again for the next image:
 # about a millisecond for 512 x 512 pixels. These settings keep them.
 CHILD_ENVIRONMENT = {
@@ -34,3 +36,12 @@ def kill_group(pid: int, number: int) -> None:
     """Send a signal to a process and all that it started, if any of them still lives."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, number)
+
+
+def make_arena() -> int | None:
+    """A file descriptor for an arena, None where the system has no nameless memory files."""
+    if not hasattr(os, "memfd_create"):
+        return None
+    handle = os.memfd_create("runway-serve")
+    os.ftruncate(handle, ARENA_BYTES)
+    return handle

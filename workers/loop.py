@@ -11,6 +11,7 @@ from typing import Any
 
 import zmq
 
+from runway.arena import Arena, RoomWriter
 from runway.begun import BegunCell, cell_path
 from runway.codec import Packer, unpack
 from runway.downloads import FilePolicy
@@ -31,16 +32,24 @@ class WorkerLoop:
         address: ZeroMQ address to bind; only the front knows it.
         policy: which files and URLs inputs may name.
         report: tells the supervisor what happened to this worker.
+        arena: memory shared with the front, for large arrays.
     """
 
     def __init__(
-        self, model: RunwayModel, address: str, policy: FilePolicy, report: Report
+        self,
+        model: RunwayModel,
+        address: str,
+        policy: FilePolicy,
+        report: Report,
+        arena: Arena | None = None,
     ) -> None:
         self._model = model
         self._address = address
         self._policy = policy
         self._report = report
-        self._packer = Packer()
+        self._look_up = arena.at if arena is not None else None
+        self._room = RoomWriter(arena)
+        self._packer = Packer(place=self._room.place)
         self._inbox: deque[tuple[bytes, dict[str, Any]]] = deque()
         self._cancelled: set[TaskId] = set()
         self._begun = BegunCell(cell_path(address), create=True)
@@ -76,10 +85,12 @@ class WorkerLoop:
             self._model.setup_model(options, self._policy)
         except RunwayError as raised:
             error = carried(raised)
+        self._room.open(None)
         self._send(front, setup_done(generation, error))
 
     def _run_batch(self, front: bytes, batch: RunBatch) -> None:
         began = time.monotonic()
+        self._room.open(batch.room)
         command = self._model.manifest.command(batch.command)
         tasks = [task for task in batch.tasks if task[0] not in self._cancelled]
         if command.is_batched and not any(call.is_stream for _, call in tasks):
@@ -132,7 +143,7 @@ class WorkerLoop:
                 return
             flags = zmq.NOBLOCK
             try:
-                message = unpack([frame.buffer for frame in frames])
+                message = unpack([frame.buffer for frame in frames], self._look_up)
                 operation = message["op"]
             except (ValueError, KeyError, TypeError, IndexError) as error:
                 logger.warning("worker dropped a message: %s", error)

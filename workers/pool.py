@@ -77,6 +77,7 @@ class WorkerCommandLine:
     policy: Mapping[str, Any]
     setup_attempts: int
     setup_timeout_s: float
+    arena_fd: int | None = None
 
 
 class WorkerPool:
@@ -186,7 +187,7 @@ class WorkerPool:
                 "PYTHONUNBUFFERED": "1",
                 **worker.device.environ(),
             },
-            pass_fds=[write_fd],
+            pass_fds=[write_fd, *([] if self._line.arena_fd is None else [self._line.arena_fd])],
             start_new_session=True,
         )
         os.close(write_fd)
@@ -198,6 +199,7 @@ class WorkerPool:
             "policy": dict(self._line.policy),
             "generation": self.generation,
             "status_fd": write_fd,
+            "arena_fd": self._line.arena_fd,
         }
         assert process.stdin is not None and process.stdout is not None
         try:
