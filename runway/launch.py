@@ -5,6 +5,7 @@ A worker replaces the launcher (`use_launcher`), so that the same call in a scri
 
 from __future__ import annotations
 
+import _thread
 import json
 import os
 import signal
@@ -12,14 +13,19 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from runway.exceptions import RunwayError
 
 if TYPE_CHECKING:
+    import uvicorn
+
     from runway.model import RunwayModel
+
+
+GRACE_S = 5  # for running calls, when the server is told to stop
 
 
 @dataclass(frozen=True)
@@ -154,7 +160,7 @@ def serve_here(model: RunwayModel, host: str, port: int) -> None:
         log_level="warning",
         ws_per_message_deflate=False,
         server_header=False,
-        timeout_graceful_shutdown=5,
+        timeout_graceful_shutdown=GRACE_S,
     )
     server = uvicorn.Server(config)
     failed = threading.Event()
@@ -168,22 +174,40 @@ def serve_here(model: RunwayModel, host: str, port: int) -> None:
             model.engine.stop()
 
     thread = threading.Thread(target=serve, name="http")
-    previous = signal.signal(signal.SIGTERM, _raise_interrupt)
-    thread.start()
-    try:
-        model.engine.serve()
-    except KeyboardInterrupt:
-        pass
-    finally:
-        server.should_exit = True
+    with _interrupts(server):
+        thread.start()
+        with suppress(KeyboardInterrupt):
+            model.engine.serve()
+        server.should_exit = server.force_exit = True
         thread.join()
-        signal.signal(signal.SIGTERM, previous)
     if failed.is_set():
         sys.exit(1)
 
 
-def _raise_interrupt(_signum: int, _frame: object) -> None:
-    raise KeyboardInterrupt
+@contextmanager
+def _interrupts(server: uvicorn.Server) -> Iterator[None]:
+    """At the first SIGINT or SIGTERM the server takes nothing new and answers what it has; at the next it ends at once.
+
+    A command that runs longer than `GRACE_S` then counts as a next signal.
+    """
+    timer = threading.Timer(GRACE_S, _thread.interrupt_main)
+    timer.daemon = True
+
+    def on_signal(_number: int, _frame: object) -> None:
+        if server.should_exit:
+            raise KeyboardInterrupt
+        server.should_exit = True
+        timer.start()
+
+    before = {
+        number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        timer.cancel()
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 _launcher: Launcher = run_here
