@@ -60,6 +60,7 @@ setup(
         "runway",
         "runway.data_types",
         "runway_serve",
+        "runway_serve.bench",
         "runway_serve.workers",
         "runway_serve.batching",
     ],
