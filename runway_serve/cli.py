@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,12 @@ examples:
   runway-serve model.py --gpus none --cpu-workers 4
   runway-serve model.py --model-options '{"checkpoint": "weights.pth"}' --port 8000
   runway-serve model.py -- --gain 3         what stands after -- is the script's own command line
+
+other commands, each with its own --help (a folder of that name is served as ./bench):
+  runway-serve bench URL COMMAND            load a running server and measure it
 """
+# First word of the command line -> module whose `main(arguments)` returns the exit code.
+SUBCOMMANDS = {"bench": "runway_serve.bench.cli"}
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -121,6 +127,8 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main() -> None:
     """Entry point of the console script."""
+    if len(sys.argv) > 1 and sys.argv[1] in SUBCOMMANDS:
+        sys.exit(import_module(SUBCOMMANDS[sys.argv[1]]).main(sys.argv[2:]))
     argv, script_arguments = sys.argv[1:], []
     if "--" in argv:
         at = argv.index("--")

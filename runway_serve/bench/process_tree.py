@@ -69,6 +69,11 @@ def tree(pid: int) -> list[Usage]:
     return found
 
 
+def parents() -> dict[int, int]:
+    """Parent of every process of this machine."""
+    return {usage.pid: usage.parent for usage in _all()}
+
+
 def _all() -> Iterator[Usage]:
     for name in os.listdir(PROC) if PROC.is_dir() else []:
         if name.isdecimal():
