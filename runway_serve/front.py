@@ -152,6 +152,7 @@ def build(config: FrontConfig, loop: asyncio.AbstractEventLoop) -> Any:
     from runway.app import create_app
     from runway.asgi import RunwayASGI
     from runway_serve.dispatcher import Dispatcher
+    from runway_serve.metrics import CONTENT_TYPE, Metrics
 
     control = ControlChannel(config.control_address, loop)
     dispatcher = Dispatcher(config, loop, control.tell)
@@ -163,6 +164,12 @@ def build(config: FrontConfig, loop: asyncio.AbstractEventLoop) -> Any:
         body = {"status": "RUNNING" if is_ready else "STARTING", **dispatcher.counts()}
         answer = exchange.answer(body, 200 if is_ready else 503)
         return FlaskResponse(answer.body, answer.status, answer.headers)
+
+    metrics = Metrics(dispatcher.read)
+
+    @app.get("/metrics")
+    def show_metrics() -> FlaskResponse:
+        return FlaskResponse(metrics.text(), content_type=CONTENT_TYPE)
 
     def hear(message: dict[str, Any]) -> None:
         if message["op"] == "workers":

@@ -195,7 +195,7 @@ class Supervisor:
                     if worker.name in message["workers"]:
                         worker.generation = message["generation"]
             elif message["op"] == "kill":
-                self._pool.kill(message["worker"], message["reason"])
+                self._pool.kill(message["worker"], message["reason"], message["cause"])
             elif message["op"] == "drained":
                 self._drain_until = 0.0
 

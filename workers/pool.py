@@ -22,6 +22,7 @@ from typing import Any
 from runway_serve.workers.child import (
     CHILD_ENVIRONMENT,
     describe_exit,
+    exit_kind,
     kill_group,
     module_command,
 )
@@ -51,11 +52,12 @@ class WorkerState:
     status_fd: int = -1
     failures: int = 0
     restart_at: float = 0.0
-    restarts: int = 0
+    restarts: dict[str, int] = field(default_factory=dict)  # cause -> how often
     started_at: float = 0.0
     manifest: Mapping[str, Any] | None = None
     reason: str = ""  # why the process before the present one ended
     kill_reason: str = ""
+    cause: str = ""  # why the present process will end, in one word, if that is known before
     error: str = ""
     generation: int = 0
     unread: bytes = b""
@@ -103,7 +105,7 @@ class WorkerPool:
                 now - worker.started_at > self._line.setup_timeout_s
             ):
                 worker.error = f"setup took longer than {self._line.setup_timeout_s:g} s"
-                self.kill(worker.name, worker.error)
+                self.kill(worker.name, worker.error, "setup_timeout")
 
     def next_tick(self) -> float | None:
         """When `tick` has something to do, in the clock of its argument."""
@@ -115,11 +117,11 @@ class WorkerPool:
         ]
         return min(moments, default=None)
 
-    def kill(self, name: str, reason: str) -> None:
-        """SIGKILL a worker; `reap` will see it gone and have it replaced."""
+    def kill(self, name: str, reason: str, cause: str) -> None:
+        """SIGKILL a worker; `reap` will see it gone and have it replaced. `cause` is the reason in one word."""
         for worker in self.states:
             if worker.name == name and worker.process is not None:
-                worker.kill_reason = reason
+                worker.kill_reason, worker.cause = reason, cause
                 kill_group(worker.process.pid, signal.SIGKILL)
 
     def read_reports(self, fd: int) -> bool:
@@ -212,7 +214,7 @@ class WorkerPool:
         ).start()
         worker.process, worker.status_fd, worker.unread = process, read_fd, b""
         worker.state, worker.started_at = "starting", now
-        worker.kill_reason = worker.error = ""
+        worker.kill_reason = worker.error = worker.cause = ""
         worker.generation = self.generation
         self._on_change()
 
@@ -223,7 +225,7 @@ class WorkerPool:
         elif event == "ready":
             worker.state, worker.failures = "ready", 0
         elif event == "setup_failed":
-            worker.error = report["error"]["message"]
+            worker.error, worker.cause = report["error"]["message"], "setup_failed"
             if report["error"]["code"] < 500:  # bad options stay bad, however often they are tried
                 worker.failures = self._line.setup_attempts
         elif event == "load_failed":
@@ -255,7 +257,8 @@ class WorkerPool:
             delay_s = 0.0 if was_ready and now - worker.started_at > RESTART_BACKOFF_S else delay_s
             worker.state = "lost"
             worker.restart_at = now + min(delay_s, RESTART_BACKOFF_MAX_S)
-            worker.restarts += 1
+            cause = worker.cause or exit_kind(code)
+            worker.restarts[cause] = worker.restarts.get(cause, 0) + 1
             logger.warning("worker %s lost: %s; restart in %.0f s", worker.name, reason, delay_s)
             for line in worker.last_lines:
                 logger.debug("worker %s said: %s", worker.name, line)
