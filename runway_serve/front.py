@@ -94,7 +94,7 @@ class FrontWorker(Worker):  # type: ignore[misc]
     async def _serve(self) -> None:
         import uvicorn
 
-        from runway.corked import CorkedHttpProtocol
+        from runway.http_protocol import RunwayHttpProtocol
 
         config = FrontConfig(**json.loads(os.environ[FRONT_CONFIG_VARIABLE]))
         self.folder = Path(config.control_address.removeprefix("ipc://")).parent
@@ -105,7 +105,7 @@ class FrontWorker(Worker):  # type: ignore[misc]
         settings = uvicorn.Config(
             app,
             loop="none",
-            http=CorkedHttpProtocol,
+            http=RunwayHttpProtocol,
             proxy_headers=False,
             lifespan="off",
             access_log=False,
