@@ -10,6 +10,7 @@ import itertools
 import logging
 import time
 from collections.abc import Callable, Mapping
+from threading import get_ident
 from typing import Any
 
 from runway.arena import ArenaRoom, decode_into
@@ -45,6 +46,7 @@ class Dispatcher(Engine):
     ) -> None:
         self._config = config
         self._loop = loop
+        self._thread = get_ident()
         self._tell_supervisor = tell_supervisor
         arena = None if config.arena_fd is None else ArenaRoom(config.arena_fd, config.starts % 2)
         decode_into(arena)
@@ -110,7 +112,7 @@ class Dispatcher(Engine):
 
     def submit(self, call: Invocation, listener: Listener) -> Cancel:
         """Queue a call; from a thread other than the loop's, refusals reach the listener."""
-        if asyncio._get_running_loop() is self._loop:
+        if get_ident() == self._thread:
             task = self._accept(call, listener)
             return lambda: self._on_loop(self._cancel, task)
         accepted: list[Task] = []
@@ -311,7 +313,7 @@ class Dispatcher(Engine):
             self._loop.call_later(DRAINED_AFTER_S, self._tell_supervisor, {"op": "drained"})
 
     def _on_loop(self, function: Callable[..., Any], *arguments: Any) -> None:
-        if asyncio._get_running_loop() is self._loop:
+        if get_ident() == self._thread:
             function(*arguments)
         else:
             self._loop.call_soon_threadsafe(function, *arguments)
