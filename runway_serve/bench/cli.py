@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import resource
 import sys
 from collections.abc import Callable, Coroutine
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -124,8 +126,7 @@ def run(flags: argparse.Namespace, measurements: list[Measurement]) -> None:
     Raises:
         BenchError: nothing can be measured, or a report cannot be written.
     """
-    if flags.plot:
-        require_matplotlib()
+    check_outputs(flags)
     target = Target.of(
         flags.url,
         flags.command,
@@ -140,7 +141,7 @@ def run(flags: argparse.Namespace, measurements: list[Measurement]) -> None:
     try:
         for step in steps(flags):
             progress.name = step.name
-            measurements.append(on_loop(measure(target, step, pid, progress.tick)))
+            measurements.append(on_loop(partial(measure, target, step, pid, progress.tick)))
             progress.done(measurements[-1])
     finally:
         progress.clear()
@@ -165,6 +166,19 @@ def steps(flags: argparse.Namespace) -> list[Step]:
     return [Step(concurrency=clients, **common) for clients in concurrency]
 
 
+def check_outputs(flags: argparse.Namespace) -> None:
+    """Find out before the runs rather than after them that a file cannot be written.
+
+    Raises:
+        BenchError: matplotlib or the file's folder is missing.
+    """
+    if flags.plot:
+        require_matplotlib()
+    for name, path in (("--json", flags.json), ("--plot", flags.plot)):
+        if path and not Path(path).parent.is_dir():
+            raise BenchError(f"{name} {path}: the folder {Path(path).parent} does not exist")
+
+
 def report(
     flags: argparse.Namespace, measurements: list[Measurement], figures: dict[str, Any]
 ) -> None:
@@ -185,12 +199,18 @@ def report(
             raise BenchError(f"--json {flags.json}: {error.strerror}") from error
 
 
-def on_loop(work: Coroutine[Any, Any, T]) -> T:
-    """Result of a coroutine on the fastest loop there is."""
+def on_loop(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Result of a coroutine function on the fastest loop there is; Ctrl-C cancels it and waits for its end."""
     loop = _new_loop()
     asyncio.set_event_loop(loop)
+    task = loop.create_task(work())
     try:
-        return loop.run_until_complete(work)
+        return loop.run_until_complete(task)
+    except KeyboardInterrupt:
+        task.cancel()  # it closes its connections
+        with contextlib.suppress(asyncio.CancelledError):
+            loop.run_until_complete(task)
+        raise
     finally:
         asyncio.set_event_loop(None)
         loop.close()

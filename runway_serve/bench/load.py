@@ -51,15 +51,19 @@ class Load(ABC):
         ticker = loop.create_task(self._tick())
         self._begin()
         try:
-            finished_at = await self._finished
+            ends: set[asyncio.Future[Any]] = {self._finished, ticker}
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            if ticker.done():
+                ticker.result()  # it only ends by an error
         finally:
             ticker.cancel()
-        self.tally.elapsed_s = min(finished_at, self.end_at) - self.started_at
+        self.tally.elapsed_s = min(self._finished.result(), self.end_at) - self.started_at
         self.tally.latencies.flush()
         return self.tally
 
     async def close(self) -> None:
-        """Close all connections and wait until they are gone."""
+        """Close all connections and wait until they are gone; a run that was cancelled does not go on."""
+        self._left = 0
         for task in self._tasks:
             task.cancel()
         for connection in list(self._connections):

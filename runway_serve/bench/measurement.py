@@ -68,8 +68,9 @@ class Measurement:
     @property
     def server_cpu_s_per_1000(self) -> float | None:
         """CPU seconds of the server's processes for a thousand answers, good or not."""
-        answers = self.tally.good + self.tally.failed
-        return self.server_cpu_s / answers * 1e3 if self.server_cpu_s and answers else None
+        if self.server_cpu_s is None or not self.tally.answered:
+            return None
+        return self.server_cpu_s / self.tally.answered * 1e3
 
     def warnings(self) -> list[str]:
         """Why the figures may be those of the generator instead of the server."""

@@ -16,7 +16,6 @@ from collections.abc import Callable
 
 CLOCK_MONOTONIC = 1
 TFD_TIMER_ABSTIME = 1
-SOONEST_S = 1e-6  # the kernel takes a time of zero for "off"
 
 
 class _Timespec(ctypes.Structure):

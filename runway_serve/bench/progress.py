@@ -30,8 +30,8 @@ class Progress:
         planned_s = load.end_at - load.started_at
         gone_s = min(time.monotonic() - load.started_at, planned_s)
         filled = round(WIDTH * gone_s / planned_s)
-        latency = tally.latencies.summary_ms()
-        shown = f"p50 {latency['p50']:.2f} ms" if latency else "no answer yet"
+        middle_s = tally.latencies.percentile_s(0.5)
+        shown = "no answer yet" if middle_s is None else f"p50 {middle_s * 1e3:.2f} ms"
         self._stream.write(
             f"{CLEAR}{self.name} {phase} [{'#' * filled}{'.' * (WIDTH - filled)}] "
             f"{gone_s:.1f}/{planned_s:g} s  {tally.good / max(gone_s, 1e-3):,.0f}/s  {shown}  {tally.failed} errors"

@@ -42,6 +42,11 @@ class Tally:
         return self.latencies.count
 
     @property
+    def answered(self) -> int:
+        """Answers of the server, errors included."""
+        return self.good + sum(f.count for k, f in self.failures.items() if k.startswith("HTTP"))
+
+    @property
     def failed(self) -> int:
         """Errors of all kinds."""
         return sum(failure.count for failure in self.failures.values())

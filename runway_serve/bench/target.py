@@ -134,7 +134,9 @@ class Target:
         except TimeoutError as error:
             after = f"{method} {path} within {self.timeout_s:g} s"
             raise BenchError(f"{self.url} did not answer {after} (--timeout)") from error
-        except (OSError, http.client.HTTPException) as error:
-            raise BenchError(f"{self.url} does not speak HTTP with us: {error}: {HINT}") from error
+        except OSError as error:
+            raise BenchError(f"{self.url} cannot be reached: {error}") from error
+        except http.client.HTTPException as error:
+            raise BenchError(f"{self.url} does not answer as HTTP has it: {error!r}") from error
         finally:
             connection.close()
