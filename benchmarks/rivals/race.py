@@ -67,11 +67,12 @@ class Race:
         running = []
         for runner in started:
             with self._noting_absence(workload, runner.contender):
-                ready_s = check.wait_until_ready(runner.server, runner.contender, workload)
+                check.wait_until_ready(runner.server, runner.contender, workload)
+                age_s = runner.server.age_s()
                 right = check.check_answers(runner.server, runner.contender, workload)
                 running.append(runner)
                 self.say(
-                    f"{workload} {runner.server.name}: ready {ready_s:.1f} s later, {right} answers right"
+                    f"{workload} {runner.server.name}: up {age_s:.1f} s, {right} answers right"
                 )
         return running
 
@@ -92,8 +93,8 @@ class Race:
             try:
                 if turn == 0:
                     self._load(point, runner, WARM_UP_S)
-                else:
-                    check.wait_until_ready(server, runner.contender, point.workload)
+                # a right answer comes when what an earlier load left in the queue is done
+                check.wait_until_ready(server, runner.contender, point.workload)
                 cpu_before = server.cpu_seconds()
                 figures = self._load(point, runner, self.seconds)
                 cpu_s = server.cpu_seconds() - cpu_before

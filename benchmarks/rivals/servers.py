@@ -60,8 +60,10 @@ class Server:
         }
         self._process: subprocess.Popen[bytes] | None = None
         self._is_paused = False
+        self._started_at = 0.0
 
     def __enter__(self) -> Server:
+        self._started_at = time.monotonic()
         log = (self._folder / "log").open("wb")
         with log:
             self._process = subprocess.Popen(
@@ -106,6 +108,10 @@ class Server:
         """The last words of its log."""
         lines = (self._folder / "log").read_text("utf8", "replace").strip().splitlines()
         return " | ".join(line.strip() for line in lines[-LOG_TAIL_LINES:])[-400:]
+
+    def age_s(self) -> float:
+        """Seconds since its start."""
+        return time.monotonic() - self._started_at
 
     def cpu_seconds(self) -> float:
         """Processor time of the tree so far."""
@@ -152,7 +158,7 @@ def _end(pids: list[int]) -> None:
 
 
 def _end_adopted() -> None:
-    """End what lost its server and became a child of ours: whatever is not of our session, nor a living server's root."""
+    """End what lost its server and became a child of ours: what is not in our session and no living root."""
     own = os.getpid()
     deadline = time.monotonic() + 2.0
     while time.monotonic() < deadline:

@@ -11,7 +11,9 @@ import io
 import itertools
 import json
 import os
+import socket
 import tempfile
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -40,6 +42,11 @@ class Workload:
     is_batched: bool = False
     devices: int = 1
     image_format: str = "jpeg"
+
+    @property
+    def has_images(self) -> bool:
+        """Whether some command's work is mostly the processor's: a codec."""
+        return any(command.startswith("invert") for command in self.commands)
 
     @property
     def max_batch_size(self) -> int:
@@ -74,6 +81,13 @@ def port() -> int:
 def knob(name: str, default: Any) -> Any:
     """A setting of this server: the default, unless the run overrides it with `--knob`."""
     return json.loads(os.environ.get("RIVAL_KNOBS", "{}")).get(name, default)
+
+
+def free_port() -> int:
+    """For what a server listens at besides its HTTP."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 class Job:
@@ -122,14 +136,16 @@ class Accelerator:
         folder = Path(os.environ.get("RIVAL_LOCKS", tempfile.gettempdir()))
         self._claim, device = _claim_device(folder, devices)
         self._lock = (folder / f"device-{device}.lock").open("w")
+        self._turn = threading.Lock()  # a file lock does not keep threads of one process apart
 
     def run(self, items: int) -> None:
         """Hold the device as long as a batch of that many items takes."""
-        fcntl.flock(self._lock, fcntl.LOCK_EX)
-        try:
-            time.sleep(ACCELERATOR_CALL_S + ACCELERATOR_ITEM_S * items)
-        finally:
-            fcntl.flock(self._lock, fcntl.LOCK_UN)
+        with self._turn:
+            fcntl.flock(self._lock, fcntl.LOCK_EX)
+            try:
+                time.sleep(ACCELERATOR_CALL_S + ACCELERATOR_ITEM_S * items)
+            finally:
+                fcntl.flock(self._lock, fcntl.LOCK_UN)
 
 
 def _claim_device(folder: Path, devices: int) -> tuple[Any, int]:
