@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from runway_serve.config import ConfigError, ServeConfig, find_script
+from runway_serve.workers.warmup_file import AUTO, WarmUpFileError, read_requests
 
 EXAMPLES = """\
 examples:
@@ -76,6 +77,11 @@ def build_parser() -> argparse.ArgumentParser:
         default=5,
         metavar="N",
         help="failures in a row before a worker is given up",
+    )
+    model.add_argument(
+        "--warmup",
+        metavar="FILE|auto",
+        help="requests a worker runs before it is ready: from a JSON file, or made up from the types",
     )
     model.add_argument(
         "--strict-sdk", action="store_true", help="images and NaN exactly as the old SDK had them"
@@ -174,6 +180,7 @@ def resolve(flags: argparse.Namespace, script_arguments: list[str]) -> ServeConf
         command_timeout_s=flags.command_timeout,
         setup_timeout_s=flags.setup_timeout,
         setup_attempts=flags.setup_attempts,
+        warmup=_warmup(flags.warmup),
         graceful_timeout_s=flags.graceful_timeout,
         allow_paths=tuple(str(Path(path).resolve()) for path in flags.allow_path),
         allow_hosts=tuple(flags.allow_url),
@@ -198,6 +205,17 @@ def _model_options(text: str | None) -> dict[str, Any] | None:
     if not isinstance(options, dict):
         raise ConfigError(f"model options must be a JSON object, got {text}")
     return options
+
+
+def _warmup(given: str | None) -> str | None:
+    if given is None or given == AUTO:
+        return given
+    path = Path(given).resolve()
+    try:
+        read_requests(path)  # workers read it again; here a mistake costs no setup
+    except WarmUpFileError as error:
+        raise ConfigError(f"--warmup: {error}") from error
+    return str(path)
 
 
 def _int_variable(name: str, default: int) -> int:

@@ -13,6 +13,7 @@ import signal
 import struct
 import subprocess
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -60,6 +61,7 @@ class WorkerState:
     cause: str = ""  # why the present process will end, in one word, if that is known before
     error: str = ""
     generation: int = 0
+    times_s: dict[str, float] = field(default_factory=dict)  # of the present process, by phase
     unread: bytes = b""
     last_lines: deque[str] = field(default_factory=lambda: deque(maxlen=LAST_LINES))
 
@@ -80,6 +82,8 @@ class WorkerCommandLine:
     setup_attempts: int
     setup_timeout_s: float
     arena_fd: int | None = None
+    warmup: str | None = None
+    max_batch_size: int | None = None
 
 
 class WorkerPool:
@@ -202,6 +206,8 @@ class WorkerPool:
             "generation": self.generation,
             "status_fd": write_fd,
             "arena_fd": self._line.arena_fd,
+            "warmup": self._line.warmup,
+            "max_batch_size": self._line.max_batch_size,
         }
         assert process.stdin is not None and process.stdout is not None
         try:
@@ -222,11 +228,20 @@ class WorkerPool:
         event = report["event"]
         if event == "loaded":
             worker.state, worker.manifest = "loaded", report["manifest"]
+            worker.times_s = {"import": report["import_s"]}
         elif event == "ready":
             worker.state, worker.failures = "ready", 0
+            worker.times_s |= {"setup": report["setup_s"], "warm-up": report["warmup_s"]}
+            _log_ready(worker, time.monotonic() - worker.started_at)
         elif event == "setup_failed":
             worker.error, worker.cause = report["error"]["message"], "setup_failed"
             if report["error"]["code"] < 500:  # bad options stay bad, however often they are tried
+                worker.failures = self._line.setup_attempts
+        elif event == "warmup_failed":
+            worker.error, worker.cause = report["error"]["message"], "warmup_failed"
+            if (
+                not worker.restarts
+            ):  # the operator's file does not fit the model; later, it did once
                 worker.failures = self._line.setup_attempts
         elif event == "load_failed":
             worker.error = report["message"].strip()
@@ -263,3 +278,9 @@ class WorkerPool:
             for line in worker.last_lines:
                 logger.debug("worker %s said: %s", worker.name, line)
         self._on_change()
+
+
+def _log_ready(worker: WorkerState, took_s: float) -> None:
+    times_s = {"start": took_s - sum(worker.times_s.values()), **worker.times_s}
+    split = ", ".join(f"{phase} {spent_s:.1f}" for phase, spent_s in times_s.items())
+    logger.info("worker %s ready after %.1f s: %s", worker.name, took_s, split)
