@@ -1,20 +1,32 @@
 """Ray Serve: https://docs.ray.io/en/latest/serve/advanced-guides/dyn-req-batch.html and .../performance.html.
 
 Batches by `@serve.batch`; a plain Starlette request instead of FastAPI; `max_ongoing_requests` above the number of
-clients, as batching needs it; RAY_SERVE_THROUGHPUT_OPTIMIZED=1, and its HAProxy front where the program is installed.
+clients, as batching needs it; RAY_SERVE_THROUGHPUT_OPTIMIZED=1 and RAY_SERVE_ENABLE_HA_PROXY=1 as in
+https://docs.ray.io/en/master/kuberay/user-guides/serve-high-throughput.html.
 """
 
 import os
 import signal
 
-os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1"}
+from benchmarks.rivals.work import Job, free_port, knob, port, served
+
+HOME = os.environ["HOME"]
+os.environ |= {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_SERVE_THROUGHPUT_OPTIMIZED": str(knob("throughput_optimized", 1)),
+    "RAY_SERVE_ENABLE_HA_PROXY": str(knob("ha_proxy", 1)),
+    "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": f"{HOME}/haproxy/haproxy.cfg",
+    "RAY_SERVE_HAPROXY_SOCKET_PATH": f"{HOME}/haproxy/admin.sock",
+    "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": f"{HOME}/haproxy",
+    "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": f"{HOME}/haproxy/server-state",
+    "RAY_SERVE_HAPROXY_METRICS_PORT": str(free_port()),
+    "RAY_SERVE_HAPROXY_STATS_PORT": str(free_port()),
+}
 
 import ray
 from ray import serve
 from starlette.requests import Request
 from starlette.responses import JSONResponse
-
-from benchmarks.rivals.work import Job, knob, port, served
 
 NAME, WORKLOAD = served()
 CORES = 2
@@ -55,12 +67,11 @@ class Many:
 
 def main() -> None:
     """Serve until SIGTERM."""
-    home = os.environ["HOME"]
     ray.init(
         num_cpus=CORES,
         include_dashboard=False,
         object_store_memory=OBJECT_STORE_BYTES,
-        _temp_dir=home,
+        _temp_dir=HOME,
         logging_level="ERROR",
     )
     options = {"host": "127.0.0.1", "port": port(), "location": "HeadOnly"}
