@@ -45,7 +45,8 @@ class Server:
     def __init__(self, name: str, command: list[str], workload: str, knobs: Mapping[str, Any]):
         self.name = name
         self.port = _free_port()
-        self._folder = Path(tempfile.mkdtemp(prefix=f"rivals-{name}-"))
+        # short: Unix sockets are made below it, and their paths may have 107 bytes
+        self._folder = Path(tempfile.mkdtemp(prefix="rivals-"))
         self._command = [part.replace("{port}", str(self.port)) for part in command]
         self._environment = {
             "PATH": os.environ["PATH"],

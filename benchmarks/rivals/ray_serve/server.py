@@ -15,18 +15,18 @@ os.environ |= {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_SERVE_THROUGHPUT_OPTIMIZED": str(knob("throughput_optimized", 1)),
     "RAY_SERVE_ENABLE_HA_PROXY": str(knob("ha_proxy", 1)),
-    "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": f"{HOME}/haproxy/haproxy.cfg",
-    "RAY_SERVE_HAPROXY_SOCKET_PATH": f"{HOME}/haproxy/admin.sock",
-    "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": f"{HOME}/haproxy",
-    "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": f"{HOME}/haproxy/server-state",
+    "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": f"{HOME}/ha/haproxy.cfg",
+    "RAY_SERVE_HAPROXY_SOCKET_PATH": f"{HOME}/ha/admin.sock",
+    "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": f"{HOME}/ha",
+    "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": f"{HOME}/ha/server-state",
     "RAY_SERVE_HAPROXY_METRICS_PORT": str(free_port()),
     "RAY_SERVE_HAPROXY_STATS_PORT": str(free_port()),
 }
 
-import ray
-from ray import serve
-from starlette.requests import Request
-from starlette.responses import JSONResponse
+import ray  # noqa: E402 (it reads the environment)
+from ray import serve  # noqa: E402 (it reads the environment)
+from starlette.requests import Request  # noqa: E402 (it reads the environment)
+from starlette.responses import JSONResponse  # noqa: E402 (it reads the environment)
 
 NAME, WORKLOAD = served()
 CORES = 2
