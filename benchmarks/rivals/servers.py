@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -22,6 +23,7 @@ from runway_serve.bench import process_tree
 START_LIMIT_S = 90.0
 STOP_LIMIT_S = 3.0
 LOG_TAIL_LINES = 3
+ERROR_LINE = re.compile(r"\b\w*(Error|Exception)\b: |\bERROR\b|\[ALERT\]")
 PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 
 _roots: set[int] = set()  # first processes of living servers; touched by the main thread only
@@ -106,9 +108,11 @@ class Server:
         return self._process.pid
 
     def log_tail(self) -> str:
-        """The last words of its log."""
-        lines = (self._folder / "log").read_text("utf8", "replace").strip().splitlines()
-        return " | ".join(line.strip() for line in lines[-LOG_TAIL_LINES:])[-400:]
+        """The last errors of its log, or its last words if it names none."""
+        text = (self._folder / "log").read_text("utf8", "replace")
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        errors = [line for line in lines if ERROR_LINE.search(line)]
+        return " | ".join((errors or lines)[-LOG_TAIL_LINES:])[-400:]
 
     def age_s(self) -> float:
         """Seconds since its start."""
