@@ -71,6 +71,9 @@ class Engine(ABC):
         """A command is about to run: the clock of `millisSinceLastCommand` starts anew."""
         self.last_command_at = time.monotonic()
 
+    def note_encoded(self, command: str, seconds: float) -> None:  # noqa: B027 - only some count
+        """The answer of a call was written as JSON in this time; on the server's event loop."""
+
 
 def call_and_wait(engine: Engine, call: Invocation) -> Output:
     """The final output of a call that is not a stream; blocks the calling thread."""
