@@ -1,4 +1,4 @@
-"""One workload: all its servers alive together, all but the measured one paused, in turns for some rounds."""
+"""One workload: all its servers alive together, the rivals that are not measured paused, in turns for some rounds."""
 
 from __future__ import annotations
 
@@ -60,8 +60,8 @@ class Race:
         started = []
         for contender in contenders:
             with self._noting_absence(workload, contender):
-                command = contender.command(workload)
                 knobs = self.knobs.get(contender.name, {})
+                command = contender.command(workload, knobs)
                 server = Server(contender.name, command, workload, knobs)
                 started.append(Runner(contender, stack.enter_context(server)))
         running = []
@@ -82,7 +82,12 @@ class Race:
         time.sleep(IDLE_WATCH_S)
         share = (runner.server.cpu_seconds() - before) / IDLE_WATCH_S
         self.results.idle_cpu[f"{workload} {runner.server.name}"] = round(share, 3)
-        runner.server.pause()
+        self._rest(runner)
+
+    def _rest(self, runner: Runner) -> None:
+        """Pause a rival; ours stays awake, as its master takes a front that is silent for a minute for dead."""
+        if runner.contender.name != OURS:
+            runner.server.pause()
 
     def _measure(self, point: Point, turn: int, runner: Runner) -> None:
         if self.results.is_absent(point.workload, runner.contender.name):
@@ -110,7 +115,7 @@ class Race:
                 self.results.measurements.append(measured)
                 self.say(f"{point.label}, round {turn + 1}: {measured}")
             finally:
-                server.pause()
+                self._rest(runner)
 
     def _load(self, point: Point, runner: Runner, seconds: float) -> dict[str, float]:
         workload, contender, port = point.workload, runner.contender, runner.server.port
