@@ -96,12 +96,13 @@ class Race:
         with self._noting_absence(point.workload, runner.contender, point):
             server.resume()
             try:
-                if turn == 0:
+                # what is slow was warmed by the check of its answers
+                if turn == 0 and not point.is_slow:
                     self._load(point, runner, WARM_UP_S)
                 # a right answer comes when what an earlier load left in the queue is done
                 check.wait_until_ready(server, runner.contender, point.workload)
                 cpu_before = server.cpu_seconds()
-                figures = self._load(point, runner, self.seconds)
+                figures = self._load(point, runner, point.seconds(self.seconds))
                 cpu_s = server.cpu_seconds() - cpu_before
                 requests = figures.pop("requests")
                 measured = Measurement(
@@ -126,8 +127,7 @@ class Race:
 
         if workload == "W7":
             large = request("invert") if point.has_images else None
-            # a percentile of 99 needs some hundred requests
-            return mixed.steady_rate(port, request("echo"), large, 2 * seconds)
+            return mixed.steady_rate(port, request("echo"), large, seconds)
         path, body = request(points.command_of(workload))
         return load.closed_loop(f"http://127.0.0.1:{port}{path}", body, point.clients, seconds)
 
