@@ -1,7 +1,7 @@
 """Where the time of a request goes: starts a server with `RW_TRACE`, loads it with wrk, prints microseconds a hop.
 
-    python benchmarks/hops.py                 # echo of a 128-float vector, 1 and 32 clients
-    python benchmarks/hops.py --model benchmarks/rivals/runway_serve/invert.py --command invert --body body.json
+    python -m benchmarks.hops                 # echo of a 128-float vector, 1 and 32 clients
+    python -m benchmarks.hops --model model.py --command invert --body body.json
 
 Marks cost some microseconds a request themselves. What is not in the table is the client, the kernel's part of its
 connection, and the wake-up of the front.
@@ -10,36 +10,14 @@ connection, and the wake-up of the front.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
-import os
-import signal
 import statistics
 import subprocess
-import sys
 import tempfile
-import time
-import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
-MODEL = """
-import runway
-from runway.data_types import number, vector
+from benchmarks.serving import ECHO, VECTOR_BODY, post_script, served, written
 
-@runway.command("echo", inputs={"vector": vector(length=128)}, outputs={"vector": vector(length=128)})
-def echo(model, inputs):
-    return inputs["vector"]
-
-runway.run()
-"""
-LUA = """
-wrk.method = "POST"
-wrk.headers["Content-Type"] = "application/json"
-local file = io.open("{body}", "rb")
-wrk.body = file:read("*a")
-file:close()
-"""
 HOPS = (
     ("head", "body", "front: the body arrives"),
     ("body", "decoded", "front: JSON, types, arrays"),
@@ -71,44 +49,15 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        model = options.model or _written(folder / "echo.py", MODEL)
-        vector = json.dumps({"vector": [index / 128 for index in range(128)]})
-        body = options.body or _written(folder / "body.json", vector)
-        lua = _written(folder / "post.lua", LUA.format(body=body.resolve()))
+        model = options.model or written(folder / "echo.py", ECHO)
+        lua = post_script(folder, options.body or written(folder / "body.json", VECTOR_BODY))
         url = f"http://127.0.0.1:{options.port}/{options.command}"
         for clients in (int(text) for text in options.clients.split(",")):
             trace = folder / f"trace-{clients}"
-            with served(model, options.port, trace):
+            with served(model, options.port, "--gpus", "none", RW_TRACE=str(trace)):
                 wrk = ["wrk", "-t1", f"-c{clients}", f"-d{options.seconds}", "-s", lua, url]
                 subprocess.run(wrk, check=True, stdout=subprocess.DEVNULL)
             report(clients, joined(trace))
-
-
-def _written(path: Path, text: str) -> Path:
-    path.write_text(text)
-    return path
-
-
-@contextlib.contextmanager
-def served(model: Path, port: int, trace: Path) -> Iterator[None]:
-    """A server with one CPU worker that traces into a folder."""
-    command = [sys.executable, "-m", "runway_serve", str(model), "--gpus", "none"]
-    environment = {**os.environ, "RW_TRACE": str(trace)}
-    server = subprocess.Popen(
-        [*command, "--port", str(port)], env=environment, stderr=subprocess.DEVNULL
-    )
-    try:
-        for _ in range(600):
-            with contextlib.suppress(OSError):
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/ready").close()
-                break
-            time.sleep(0.1)
-        else:
-            sys.exit("the server did not get ready within a minute")
-        yield
-    finally:
-        server.send_signal(signal.SIGTERM)
-        server.wait()
 
 
 def joined(trace: Path) -> list[dict[str, float]]:

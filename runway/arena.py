@@ -65,7 +65,8 @@ class ArenaRoom(Arena):
         block = max(SMALLEST_BLOCK, 1 << (size - 1).bit_length())
         free = self._free[block]
         try:
-            offset = free.popleft()  # may be filled by another thread's garbage, so no test before
+            # the block used last, so that no more memory is touched than is in use at a time
+            offset = free.pop()  # may be filled by another thread's garbage, so no test before
         except IndexError:
             with self._bump:
                 if self._next + block > self._end:

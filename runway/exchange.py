@@ -28,11 +28,13 @@ from runway.jsonable import to_json
 from runway.manifest import Command, Manifest
 
 JSON_HEADERS: Mapping[str, str] = MappingProxyType({"Content-Type": "application/json"})
+LONG_JSON_HEADERS = MappingProxyType({**JSON_HEADERS, "Vary": "Accept-Encoding"})
 COMPRESS_MIN_BYTES = 500
 COMPRESS_LEVEL = 4  # base64 shrinks by a quarter at any level; higher ones only cost time
 MAX_BODY_BYTES = 128 << 20
 LARGE_BYTES = 65_536
-LARGE_ITEMS = 2_000
+ITEM_BYTES = 32  # of JSON text that take as long to write as a number does
+SCALARS = frozenset({float, int, bool, type(None)})
 OUTPUT_FORMAT_HEADER = "x-runway-output-format"
 
 
@@ -185,13 +187,25 @@ def answer(value: Any, status: int = 200) -> Response:
 
 def is_large(value: Any) -> bool:
     """Whether writing a prepared value as JSON takes so long that the event loop should not do it."""
-    if isinstance(value, dict):
-        return any(is_large(item) for item in value.values())
+    return _after_writing(value, LARGE_BYTES) < 0
+
+
+def _after_writing(value: Any, room: int) -> int:
+    """What is left of `room` bytes, below 0 as soon as there is none; a list is judged by its first item."""
     if isinstance(value, np.ndarray):
-        return bool(value.nbytes > LARGE_BYTES)
+        return room - int(value.nbytes)
     if isinstance(value, (str, bytes)):
-        return len(value) > LARGE_BYTES
-    return isinstance(value, list) and (len(value) > LARGE_ITEMS or any(map(is_large, value)))
+        return room - len(value)
+    if isinstance(value, list):
+        if not value or type(value[0]) in SCALARS:
+            return room - ITEM_BYTES * len(value)
+    elif not isinstance(value, dict):
+        return room - ITEM_BYTES
+    for item in value.values() if isinstance(value, dict) else value:
+        room = _after_writing(item, room)
+        if room < 0:
+            break
+    return room
 
 
 def failure(error: RunwayError) -> Response:
@@ -213,12 +227,13 @@ def compressed(response: Response, accept_encoding: str, min_bytes: int) -> Resp
     """The response as the client wants it: gzip for long bodies if it accepts that."""
     if len(response.body) < min_bytes or "Content-Encoding" in response.headers:
         return response
-    headers = {**response.headers, "Vary": "Accept-Encoding"}
+    headers: Mapping[str, str] = LONG_JSON_HEADERS
+    if response.headers is not JSON_HEADERS:
+        headers = {**response.headers, "Vary": "Accept-Encoding"}
     if not accepts_gzip(accept_encoding):
         return Response(response.status, response.body, headers)
-    headers["Content-Encoding"] = "gzip"
     body = gzip.compress(response.body, COMPRESS_LEVEL, mtime=0)
-    return Response(response.status, body, headers)
+    return Response(response.status, body, {**headers, "Content-Encoding": "gzip"})
 
 
 def accepts_gzip(accept_encoding: str) -> bool:

@@ -41,6 +41,7 @@ HEADERS_READ = {
     b"x-runway-output-format": "x-runway-output-format",
     b"origin": "origin",
 }
+USUAL_HEADERS = (exchange.JSON_HEADERS, exchange.LONG_JSON_HEADERS)
 
 
 class HotCommands:
@@ -63,7 +64,7 @@ class HotCommands:
         self._cors = self._cors_lines({})
         self._dated: RawHeaders | None = None
         self._common = b""
-        self._json_200 = b""
+        self._usual: dict[int, bytes] = {}  # by the identity of `USUAL_HEADERS`
 
     def command_at(self, url: bytes) -> Command | None:
         """The command that a POST to `url` calls; None if that is for Flask to answer."""
@@ -98,11 +99,14 @@ class HotCommands:
         if default is not self._dated:
             self._dated = default
             self._common = b"".join(b"%s: %s\r\n" % pair for pair in default)
-            content = b"content-type: application/json\r\ncontent-length: "
-            self._json_200 = STATUS_LINE[200] + self._common + self._cors + content
+            self._usual = {
+                id(headers): STATUS_LINE[200] + self._common + self._cors + _lines(headers)
+                for headers in USUAL_HEADERS
+            }
         end = b"\r\n\r\n" if keep_alive else b"\r\nconnection: close\r\n\r\n"
-        if response.status == 200 and response.headers is exchange.JSON_HEADERS and not origin:
-            return b"%s%d%s" % (self._json_200, len(response.body), end)
+        usual = self._usual.get(id(response.headers))
+        if usual is not None and response.status == 200 and not origin:
+            return b"%scontent-length: %d%s" % (usual, len(response.body), end)
         cors = self._cors_lines({"Origin": origin}) if origin else self._cors
         start = STATUS_LINE[response.status] + self._common + cors + _lines(response.headers)
         return b"%scontent-length: %d%s" % (start, len(response.body), end)
