@@ -65,7 +65,7 @@ def test_counts_equal_what_was_sent_and_batches_what_was_answered():
     with serve(LIFE, *CPU, "1") as server, ThreadPoolExecutor(24) as pool:
         halves = [server.post("half", {"x": x}).status_code for x in (1, 2, 3, 66)]
         assert server.post("nope", {"x": 1}).status_code == 404
-        doubles = list(pool.map(lambda x: server.post("double", {"x": 100 + x}).json(), range(24)))
+        answers = list(pool.map(lambda x: server.post("double", {"x": 100 + x}), range(24)))
         found = samples(server)
 
     assert (
@@ -74,7 +74,8 @@ def test_counts_equal_what_was_sent_and_batches_what_was_answered():
         == {str(k): n for k, n in Counter(halves).items()}
     )
     assert codes(found, "double") == {"200": 24}
-    by_size = Counter(answer["size"] for answer in doubles)
+    assert [answer.status_code for answer in answers] == [200] * 24
+    by_size = Counter(answer.json()["size"] for answer in answers)
     batches = {
         size: count // size for size, count in by_size.items()
     }  # each answer tells its batch's size
