@@ -52,7 +52,7 @@ class Race:
                         self._measure(point, turn, runner)
                 self.say(self.results.line(point))
             for runner in runners:
-                runner.server.resume()
+                runner.server.ask_to_end()
 
     def _start(
         self, stack: ExitStack, workload: str, contenders: Sequence[Contender]

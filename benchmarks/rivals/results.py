@@ -57,8 +57,8 @@ class Spread:
         return cls(statistics.median(values), min(values), max(values))
 
     def shown(self, digits: int) -> str:
-        """`median [low-high]`; two more digits where they are small."""
-        digits += 2 * (self.median < 10)
+        """`median [low-high]`; two digits where whole numbers would say little."""
+        digits = 2 if not digits and self.median < 10 else digits
         return f"{self.median:.{digits}f} [{self.low:.{digits}f}-{self.high:.{digits}f}]"
 
 

@@ -21,7 +21,7 @@ from benchmarks.rivals.environment import ROOT
 from runway_serve.bench import process_tree
 
 START_LIMIT_S = 90.0
-STOP_LIMIT_S = 3.0
+STOP_LIMIT_S = 10.0
 LOG_TAIL_LINES = 3
 ERROR_LINE = re.compile(r"\b\w*(Error|Exception)\b: |\bERROR\b|\[ALERT\]")
 PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
@@ -83,18 +83,24 @@ class Server:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.resume()
         pids = self._pids()
+        self.ask_to_end()
         if self._process is not None:
-            self._process.terminate()
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(STOP_LIMIT_S)
+            _wait_for_end(pids)
         _end([*pids, *self._pids()])
         if self._process is not None:
             self._process.wait()
             _roots.discard(self._process.pid)
         _end_adopted()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    def ask_to_end(self) -> None:
+        """SIGTERM to its first process, without waiting; so that several can end at the same time."""
+        self.resume()
+        if self._process is not None:
+            self._process.terminate()
 
     @property
     def pid(self) -> int:
@@ -154,6 +160,20 @@ def _free_port() -> int:
     with closing(socket.socket()) as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def _wait_for_end(pids: list[int]) -> None:
+    """Give the rest of a tree, whose root has ended, the time to put its files away."""
+    deadline = time.monotonic() + STOP_LIMIT_S / 2
+    while time.monotonic() < deadline and any(_is_alive(pid) for pid in pids):
+        time.sleep(0.05)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def _end(pids: list[int]) -> None:
