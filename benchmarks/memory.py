@@ -1,9 +1,9 @@
 """Does memory stay flat? Sends many requests and fits a line to the memory of each process.
 
-    python -m benchmarks.memory                  # 200,000 vectors, then 20,000 pictures, 32 clients
+    python -m benchmarks.memory                  # 400,000 vectors, then 40,000 pictures, 32 clients
     python -m benchmarks.memory --json
 
-For each load: the slope after a warm-up of a fifth of the requests, with its standard error, in KiB for 1000 requests.
+For each load: the slope over the second half of the requests, with its standard error, in KiB for 1000 requests.
 Counted is what a process holds of its own and its part of the memory that front and worker share; program text, which
 it shares with any other Python, is not. Needs wrk.
 """
@@ -45,10 +45,10 @@ def invert(model, inputs):
 
 runway.run()
 """
-LOADS = {"echo": 200_000, "invert": 20_000}
+LOADS = {"echo": 400_000, "invert": 40_000}
 CLIENTS = 32
 SAMPLE_S = 0.25
-WARM_UP_SHARE = 0.2
+WARM_UP_SHARE = 0.5
 SLICE_S = 5  # wrk counts time, not requests, so it is started until enough were answered
 
 
