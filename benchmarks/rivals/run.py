@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import platform
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -38,6 +39,9 @@ def main() -> None:
         print(f"[{time.monotonic() - began:6.1f} s] {line}", flush=True)
 
     adopt_orphans()
+    signal.signal(
+        signal.SIGTERM, _end
+    )  # an exception, so that every server is ended on the way out
     results = Results(_settings(flags))
     race = Race(flags.rounds, flags.seconds, flags.knob, results, say)
     measured = []
@@ -54,6 +58,10 @@ def main() -> None:
     print("\n" + results.as_markdown(measured))
     print(bars.as_markdown(results))
     say(f"wrote {flags.output}.json and {flags.output}.md")
+
+
+def _end(number: int, frame: object) -> None:
+    sys.exit(128 + number)
 
 
 def _write(results: Results, measured: Sequence[Any], output: Path) -> None:

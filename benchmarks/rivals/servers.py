@@ -22,6 +22,7 @@ from runway_serve.bench import process_tree
 
 START_LIMIT_S = 90.0
 STOP_LIMIT_S = 10.0
+LEFTOVERS_LIMIT_S = 3.0  # Triton takes two; some trees never end by themselves
 LOG_TAIL_LINES = 3
 ERROR_LINE = re.compile(r"\b\w*(Error|Exception)\b: |\bERROR\b|\[ALERT\]")
 PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
@@ -164,7 +165,7 @@ def _free_port() -> int:
 
 def _wait_for_end(pids: list[int]) -> None:
     """Give the rest of a tree, whose root has ended, the time to put its files away."""
-    deadline = time.monotonic() + STOP_LIMIT_S / 2
+    deadline = time.monotonic() + LEFTOVERS_LIMIT_S
     while time.monotonic() < deadline and any(_is_alive(pid) for pid in pids):
         time.sleep(0.05)
 
