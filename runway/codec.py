@@ -34,6 +34,8 @@ class Packer:
             default=self._extension, use_bin_type=True, unicode_errors="surrogatepass"
         )
 
+        self._inner = msgpack.Packer()  # for what an array becomes while the other one is at work
+
     def pack(self, value: Any) -> list[Buffer]:
         """A header frame, followed by the buffers of large arrays."""
         frames: list[Buffer] = []
@@ -54,17 +56,16 @@ class Packer:
         if array.dtype.hasobject:
             raise TypeError("an array of objects cannot travel between processes")
         if array.nbytes < self._inline_bytes:
-            head = msgpack.packb((array.dtype.str, array.shape, array.tobytes()))
-            return msgpack.ExtType(_INLINE, head)
+            content = (array.dtype.str, array.shape, array.tobytes())
+            return msgpack.ExtType(_INLINE, self._inner.pack(content))
         if self._place is not None and array.nbytes >= SHARE_BYTES:
             offset = self._place(array)
             if offset is not None:
-                content = (array.dtype.str, array.shape, offset)
-                return msgpack.ExtType(_SHARED, msgpack.packb(content))
+                place = (array.dtype.str, array.shape, offset)
+                return msgpack.ExtType(_SHARED, self._inner.pack(place))
         self._frames.append(array.reshape(-1).view(np.uint8).data)
-        return msgpack.ExtType(
-            _FRAME, msgpack.packb((array.dtype.str, array.shape, len(self._frames)))
-        )
+        frame = (array.dtype.str, array.shape, len(self._frames))
+        return msgpack.ExtType(_FRAME, self._inner.pack(frame))
 
 
 def pack_one(value: Any) -> bytes:

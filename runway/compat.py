@@ -6,8 +6,10 @@ Read by the data types and by whatever writes JSON. Set in the environment, so t
 from __future__ import annotations
 
 import os
+from functools import cache
 
 
+@cache  # asked for with every answer
 def strict_sdk() -> bool:
     """True if `RW_STRICT_SDK=1`.
 

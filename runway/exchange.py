@@ -238,6 +238,8 @@ def compressed(response: Response, accept_encoding: str, min_bytes: int) -> Resp
 
 def accepts_gzip(accept_encoding: str) -> bool:
     """Whether an `Accept-Encoding` value allows gzip."""
+    if not accept_encoding:
+        return False
     for item in accept_encoding.lower().split(","):
         coding, _, weight = item.partition(";")
         if coding.strip() in ("gzip", "*"):

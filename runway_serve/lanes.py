@@ -13,6 +13,9 @@ from runway_serve.batching.policy import BatchPolicy
 from runway_serve.config import FrontConfig
 
 CHUNK_S = 0.002  # of work sent at once; a message between processes costs about a tenth of that
+PLAIN = frozenset(
+    {float, int, bool, str, bytes, type(None)}
+)  # a list that begins so holds no arrays
 FORGET = 0.9  # of the slowest call of late, after each batch
 
 
@@ -68,5 +71,10 @@ def large_bytes(value: Any) -> int:
     if isinstance(value, np.ndarray):
         return value.nbytes + 64 if value.nbytes >= SHARE_BYTES else 0
     if isinstance(value, dict):
-        return sum(large_bytes(item) for item in value.values())
-    return sum(large_bytes(item) for item in value) if isinstance(value, list) else 0
+        value = value.values()
+    elif not isinstance(value, list) or (value and type(value[0]) in PLAIN):
+        return 0
+    total = 0
+    for item in value:
+        total += large_bytes(item)
+    return total

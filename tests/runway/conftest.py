@@ -1,4 +1,4 @@
-"""Fixtures of the tests of files and downloads."""
+"""Fixtures of the tests of the SDK."""
 
 import shutil
 import ssl
@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 
+from runway.compat import strict_sdk
 from tests.runway.file_server import serving
 
 
@@ -39,3 +40,12 @@ def scratch(tmp_path, monkeypatch):
     folder.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(folder))
     return folder
+
+
+@pytest.fixture
+def like_the_first_sdk(monkeypatch):
+    """`RW_STRICT_SDK=1` for this test; a process asks for it once."""
+    monkeypatch.setenv("RW_STRICT_SDK", "1")
+    strict_sdk.cache_clear()
+    yield
+    strict_sdk.cache_clear()

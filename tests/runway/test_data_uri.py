@@ -136,8 +136,8 @@ def test_transparency_of_palettes_grey_and_colour_keys_is_composited_too():
     assert decode_image(packed(palette), 3)[0, 0].tolist() == [255, 0, 0]
 
 
-def test_strict_sdk_leaves_all_of_it_to_pillow(monkeypatch):
-    monkeypatch.setenv("RW_STRICT_SDK", "1")
+@pytest.mark.usefixtures("like_the_first_sdk")
+def test_strict_sdk_leaves_all_of_it_to_pillow():
     exif = Image.Exif()
     exif[0x0112] = 6
     turned = packed(Image.fromarray(PHOTO[:20, :40]), "JPEG", exif=exif)

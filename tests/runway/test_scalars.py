@@ -104,9 +104,8 @@ def test_any_serializes_in_one_process_to_the_value_itself():
     assert anything().deserialize(value) is value
 
 
-def test_strict_sdk_writes_nan_bare(monkeypatch):
-    monkeypatch.setenv("RW_STRICT_SDK", "1")
-
+@pytest.mark.usefixtures("like_the_first_sdk")
+def test_strict_sdk_writes_nan_bare():
     assert anything().prepare([float("nan"), np.float32("-inf")]) == b"[NaN, -Infinity]"
 
 
