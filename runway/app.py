@@ -59,8 +59,12 @@ def _add_routes(app: Flask, engine: Engine) -> None:
         return _flask(exchange.answer(engine.manifest.command(name).to_dict()))
 
     def command(name: str) -> FlaskResponse:
-        call = exchange.open_call(engine.manifest, name, _headers(), request.get_data())
-        invocation = call.decode()
+        try:
+            call = exchange.open_call(engine.manifest, name, _headers(), request.get_data())
+            invocation = call.decode()
+        except RunwayError as error:
+            engine.note_refused(name, error.code)
+            raise
         engine.note_command()
         output = call_and_wait(engine, invocation)
         return _flask(exchange.answer(call.encode(output)))

@@ -71,6 +71,9 @@ class Engine(ABC):
         """A command is about to run: the clock of `millisSinceLastCommand` starts anew."""
         self.last_command_at = time.monotonic()
 
+    def note_refused(self, command: str, code: int) -> None:  # noqa: B027 - only some count
+        """A call of a declared command was answered with this code before it could be submitted."""
+
     def note_encoded(self, command: str, seconds: float) -> None:  # noqa: B027 - only some count
         """The answer of a call was written as JSON in this time; on the server's event loop."""
 

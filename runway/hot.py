@@ -132,6 +132,7 @@ class HotExchange:
         "_connection",
         "_encoded_s",
         "_is_settled",
+        "_is_submitted",
         "_loop",
         "_parts",
         "_size",
@@ -170,7 +171,7 @@ class HotExchange:
         self._call: exchange.Call | None = None
         self._cancel: Cancel | None = None
         self._encoded_s: float | None = None
-        self._is_settled = False
+        self._is_submitted = self._is_settled = False
 
     def begin(self) -> None:
         """Look at the head: a body that says it is too long is refused before it comes."""
@@ -227,6 +228,7 @@ class HotExchange:
             return
         try:
             self.hot.engine.note_command()
+            self._is_submitted = True
             cancel = self.hot.engine.submit(invocation, self._hear)
         except Exception as error:
             self._fail(error)
@@ -280,6 +282,8 @@ class HotExchange:
         else:
             logger.error("POST /%s failed", self._command.name, exc_info=error)
             response = exchange.answer({"error": HTTP_ERRORS[500]}, 500)
+        if not self._is_submitted:
+            self.hot.engine.note_refused(self._command.name, response.status)
         self._respond_small(response)
 
     def _respond_small(self, response: exchange.Response) -> None:

@@ -121,7 +121,11 @@ class JobConnection:
                 loop.call_soon_threadsafe(events.put_nowait, event)
 
             async with self._order:
-                invocation = await self._in_thread(call.decode)
+                try:
+                    invocation = await self._in_thread(call.decode)
+                except RunwayError as error:
+                    self._engine.note_refused(call.command.name, error.code)
+                    raise
                 cancel = self._engine.submit(invocation, relay)
             while (output := await _next(events)).value is not None:
                 data = await self._in_thread(partial(_written, call, output))

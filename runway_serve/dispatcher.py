@@ -130,6 +130,10 @@ class Dispatcher(Engine):
         self._loop.call_soon_threadsafe(accept)
         return lambda: self._on_loop(cancel)
 
+    def note_refused(self, command: str, code: int) -> None:
+        """Count it for `GET /metrics`."""
+        self.tallies.observe_answer(command, code)
+
     def note_encoded(self, command: str, seconds: float) -> None:
         """Count it for `GET /metrics`."""
         self.tallies.observe_encode(command, seconds)

@@ -63,14 +63,14 @@ def codes(found: Samples, command: str) -> dict[str, float]:
 
 def test_counts_equal_what_was_sent_and_batches_what_was_answered():
     with serve(LIFE, *CPU, "1") as server, ThreadPoolExecutor(24) as pool:
-        halves = [server.post("half", {"x": x}).status_code for x in (1, 2, 3, 66)]
+        halves = [server.post("half", {"x": x}).status_code for x in (1, 2, 3, 66, 101, "x")]
         assert server.post("nope", {"x": 1}).status_code == 404
         answers = list(pool.map(lambda x: server.post("double", {"x": 100 + x}), range(24)))
         found = samples(server)
 
     assert (
         codes(found, "half")
-        == {"200": 3, "500": 1}
+        == {"200": 3, "400": 2, "500": 1}
         == {str(k): n for k, n in Counter(halves).items()}
     )
     assert codes(found, "double") == {"200": 24}
