@@ -64,7 +64,10 @@ setup(
         "runway_serve.batching",
     ],
     package_dir={"runway_serve.workers": "workers", "runway_serve.batching": "batching"},
-    package_data={"": ["py.typed"]},
+    package_data={
+        "": ["py.typed"],
+        "runway": ["ui/*", "ui/css/*", "ui/js/*", "ui/js/*/*", "ui/vendor/*"],
+    },
     install_requires=CORE,
     extras_require=EXTRAS,
     entry_points={"console_scripts": ["runway-serve = runway_serve.cli:main"]},
