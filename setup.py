@@ -32,8 +32,10 @@ EXTRAS = {
     "torch": ["torch>=2.1"],
     "tensorflow": ["tensorflow>=2.15"],
     "ray": ["ray[serve]>=2.9"],
+    "plot": ["matplotlib>=3.8"],
     "dev": [
         "hypothesis>=6.100",
+        "matplotlib>=3.8",
         "mypy>=1.10",
         "psutil>=5.9",
         "pytest>=8.0",
@@ -60,6 +62,7 @@ setup(
         "runway",
         "runway.data_types",
         "runway_serve",
+        "runway_serve.bench",
         "runway_serve.workers",
         "runway_serve.batching",
     ],

@@ -1,6 +1,6 @@
 """One HTTP exchange without I/O: request -> call, output -> response.
 
-The Flask route and the ASGI route both call these functions, so their answers are the same to the byte.
+The Flask route and the hot path both call these functions, so their answers are the same to the byte.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ import sys
 import time
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ from runway.execution import Invocation, Output
 from runway.jsonable import to_json
 from runway.manifest import Command, Manifest
 
-JSON_TYPE = "application/json"
+JSON_HEADERS: Mapping[str, str] = MappingProxyType({"Content-Type": "application/json"})
 COMPRESS_MIN_BYTES = 500
 COMPRESS_LEVEL = 4  # base64 shrinks by a quarter at any level; higher ones only cost time
 MAX_BODY_BYTES = 128 << 20
@@ -52,7 +53,7 @@ class Response:
 
     status: int
     body: bytes
-    headers: dict[str, str] = field(default_factory=lambda: {"Content-Type": JSON_TYPE})
+    headers: Mapping[str, str]
 
 
 @dataclass(slots=True)
@@ -85,6 +86,11 @@ def open_call(manifest: Manifest, name: str, headers: Mapping[str, str], body: b
     command = manifest.command(name)
     formats = command.outputs.image_formats(headers.get(OUTPUT_FORMAT_HEADER))
     return Call(command, given, formats)
+
+
+def body_too_large(limit: int) -> BadBodyError:
+    """The error of a body of more than `limit` bytes (413)."""
+    return BadBodyError(f"The body is larger than {limit} bytes", 413)
 
 
 def parse_body(headers: Mapping[str, str], body: bytes, limit: int = MAX_BODY_BYTES) -> Any:
@@ -174,7 +180,7 @@ def _as_fragments(value: Any) -> Any:
 
 def answer(value: Any, status: int = 200) -> Response:
     """A JSON response."""
-    return Response(status, dumps(value))
+    return Response(status, dumps(value), JSON_HEADERS)
 
 
 def is_large(value: Any) -> bool:
@@ -198,7 +204,8 @@ def failure(error: RunwayError) -> Response:
     response = answer(body, error.code)
     retry_after = getattr(error, "retry_after_s", None)
     if retry_after is not None:
-        response.headers["Retry-After"] = str(max(1, round(retry_after)))
+        seconds = str(max(1, round(retry_after)))
+        response.headers = {**response.headers, "Retry-After": seconds}
     return response
 
 

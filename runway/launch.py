@@ -146,14 +146,14 @@ def serve_here(model: RunwayModel, host: str, port: int) -> None:
     import uvicorn
 
     from runway.asgi import RunwayASGI
-    from runway.corked import CorkedHttpProtocol
+    from runway.http_protocol import RunwayHttpProtocol
 
     print(f"Starting model server at http://{host}:{port}...", flush=True)
     config = uvicorn.Config(
         RunwayASGI(model.app, model.engine),
         host=host,
         port=port,
-        http=CorkedHttpProtocol,
+        http=RunwayHttpProtocol,
         lifespan="off",
         access_log=False,
         proxy_headers=False,

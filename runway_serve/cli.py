@@ -7,10 +7,12 @@ import json
 import logging
 import os
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from runway_serve.config import ConfigError, ServeConfig, find_script
+from runway_serve.workers.warmup_file import AUTO, WarmUpFileError, read_requests
 
 EXAMPLES = """\
 examples:
@@ -19,7 +21,12 @@ examples:
   runway-serve model.py --gpus none --cpu-workers 4
   runway-serve model.py --model-options '{"checkpoint": "weights.pth"}' --port 8000
   runway-serve model.py -- --gain 3         what stands after -- is the script's own command line
+
+other commands, each with its own --help (a folder of that name is served as ./bench):
+  runway-serve bench URL COMMAND            load a running server and measure it
 """
+# First word of the command line -> module whose `main(arguments)` returns the exit code.
+SUBCOMMANDS = {"bench": "runway_serve.bench.cli"}
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -72,6 +79,11 @@ def build_parser() -> argparse.ArgumentParser:
         help="failures in a row before a worker is given up",
     )
     model.add_argument(
+        "--warmup",
+        metavar="FILE|auto",
+        help="requests a worker runs before it is ready: from a JSON file, or made up from the types",
+    )
+    model.add_argument(
         "--strict-sdk", action="store_true", help="images and NaN exactly as the old SDK had them"
     )
     queue = parser.add_argument_group("queue")
@@ -121,6 +133,8 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main() -> None:
     """Entry point of the console script."""
+    if len(sys.argv) > 1 and sys.argv[1] in SUBCOMMANDS:
+        sys.exit(import_module(SUBCOMMANDS[sys.argv[1]]).main(sys.argv[2:]))
     argv, script_arguments = sys.argv[1:], []
     if "--" in argv:
         at = argv.index("--")
@@ -166,6 +180,7 @@ def resolve(flags: argparse.Namespace, script_arguments: list[str]) -> ServeConf
         command_timeout_s=flags.command_timeout,
         setup_timeout_s=flags.setup_timeout,
         setup_attempts=flags.setup_attempts,
+        warmup=_warmup(flags.warmup),
         graceful_timeout_s=flags.graceful_timeout,
         allow_paths=tuple(str(Path(path).resolve()) for path in flags.allow_path),
         allow_hosts=tuple(flags.allow_url),
@@ -190,6 +205,17 @@ def _model_options(text: str | None) -> dict[str, Any] | None:
     if not isinstance(options, dict):
         raise ConfigError(f"model options must be a JSON object, got {text}")
     return options
+
+
+def _warmup(given: str | None) -> str | None:
+    if given is None or given == AUTO:
+        return given
+    path = Path(given).resolve()
+    try:
+        read_requests(path)  # workers read it again; here a mistake costs no setup
+    except WarmUpFileError as error:
+        raise ConfigError(f"--warmup: {error}") from error
+    return str(path)
 
 
 def _int_variable(name: str, default: int) -> int:

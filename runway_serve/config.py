@@ -35,6 +35,7 @@ class ServeConfig:
     command_timeout_s: float | None = None
     setup_timeout_s: float = 1800.0
     setup_attempts: int = 5
+    warmup: str | None = None  # "auto", or the absolute path of a file of requests
     graceful_timeout_s: float = 30.0
     allow_paths: tuple[str, ...] = ()
     allow_hosts: tuple[str, ...] = ()

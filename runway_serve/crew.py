@@ -23,12 +23,16 @@ from runway_serve.link import WorkerLink
 
 @dataclass(eq=False, slots=True)
 class Task:
-    """One accepted call; `worker` is the one that runs it, None while it is queued."""
+    """One accepted call; `worker` is the one that runs it, None while it is queued.
+
+    `accepted_at` is a reading of `time.perf_counter()`: uvloop's clock, which deadlines go by, counts milliseconds.
+    """
 
     id: int
     call: Invocation
     listener: Listener
     deadline: float
+    accepted_at: float
     worker: WorkerEntry | None = None
 
 
@@ -94,6 +98,7 @@ class Crew:
         self._condemned: dict[
             int, WorkerLink
         ] = {}  # keeps what a process that still dies may write into
+        self.snapshot: list[Mapping[str, Any]] = []  # lost workers included
         self.has_gpu = False
         self.has_failed = False
 
@@ -108,6 +113,7 @@ class Crew:
 
     def update(self, workers: list[Mapping[str, Any]]) -> None:
         """Take the supervisor's list: connect to new workers, drop the lost ones."""
+        self.snapshot = workers
         self.has_gpu = any(entry["device"]["kind"] != "cpu" for entry in workers)
         self.has_failed = all(entry["state"] == "failed" for entry in workers)
         alive = {entry["pid"] for entry in workers}
@@ -121,10 +127,14 @@ class Crew:
             if is_alive and known is None:
                 self._adopt(entry)
 
-    def condemn(self, worker: WorkerEntry, reason: str) -> None:
-        """Have a worker killed, and use it no more: snapshots may still call it ready for a moment."""
+    def condemn(self, worker: WorkerEntry, reason: str, cause: str) -> None:
+        """Have a worker killed, and use it no more: snapshots may still call it ready for a moment.
+
+        The log and the clients are told the reason; `cause` is the same in one word, for the count of restarts.
+        """
         self._condemned[worker.pid] = worker.link
-        self._tell_supervisor({"op": "kill", "worker": worker.name, "reason": reason})
+        told = {"op": "kill", "worker": worker.name, "reason": reason, "cause": cause}
+        self._tell_supervisor(told)
         self._drop(worker, reason)
 
     def _adopt(self, entry: Mapping[str, Any]) -> None:

@@ -10,24 +10,26 @@ import itertools
 import logging
 import time
 from collections.abc import Callable, Mapping
+from threading import get_ident
 from typing import Any
 
 from runway.arena import ArenaRoom, decode_into
 from runway.engine import Cancel, Engine, Listener
 from runway.exceptions import RunwayError
-from runway.execution import Invocation, Output
+from runway.execution import Invocation
 from runway.manifest import Manifest
 from runway.messages import CancelTasks, Outcome, RunBatch
 from runway_serve.batching.queue import BatchQueue, LaneFullError
 from runway_serve.config import FrontConfig
 from runway_serve.crew import Crew, Task, WorkerEntry
-from runway_serve.errors import DeadlineError, UnavailableError, WorkerLostError
+from runway_serve.deadlines import Deadlines
+from runway_serve.errors import UnavailableError, WorkerLostError
 from runway_serve.lanes import Costs, lane_policies
 from runway_serve.setup_round import SetupRounds
+from runway_serve.tallies import CANCELLED, Reading, Tallies
 
 logger = logging.getLogger(__name__)
 
-SWEEP_S = 0.1  # how late a running call may be told that its time is over
 DRAINED_AFTER_S = (
     0.1  # the last answers leave the front before the supervisor hears that all is done
 )
@@ -44,6 +46,7 @@ class Dispatcher(Engine):
     ) -> None:
         self._config = config
         self._loop = loop
+        self._thread = get_ident()
         self._tell_supervisor = tell_supervisor
         arena = None if config.arena_fd is None else ArenaRoom(config.arena_fd, config.starts % 2)
         decode_into(arena)
@@ -54,12 +57,13 @@ class Dispatcher(Engine):
         self._manifest: Manifest | None = None
         self._queue: BatchQueue[Task] = BatchQueue({})
         self._tasks: dict[int, Task] = {}
+        self._deadlines = Deadlines(config, loop, self._crew, self._tasks, self._settle)
+        self.tallies = Tallies()
         self._ids = itertools.count(time.time_ns())  # never those of a front that ran before
         self._costs = Costs()
         self._is_planned = False
         self._batch_ids = itertools.count(1)
         self._wake: asyncio.TimerHandle | None = None
-        self._sweeper: asyncio.TimerHandle | None = None
         self._notices: set[asyncio.Task[None]] = set()
         self._is_draining = False
 
@@ -89,13 +93,26 @@ class Dispatcher(Engine):
             "running": sum(len(worker.running) for worker in self._crew),
         }
 
+    def read(self) -> Reading:
+        """What `GET /metrics` shows; blocks the calling thread, which must not be the loop's."""
+
+        async def read() -> Reading:
+            depths = {name: self._queue.depth(name) for name in self.tallies.commands}
+            running = dict.fromkeys(self.tallies.commands, 0)
+            for worker in self._crew:
+                if worker.batch_id is not None:
+                    running[worker.command] += len(worker.running)
+            return Reading(self.tallies.copied(), depths, running, self._crew.snapshot)
+
+        return asyncio.run_coroutine_threadsafe(read(), self._loop).result()
+
     def has_gpu(self) -> bool:
         """Whether the environment says so, or a worker has a card."""
         return super().has_gpu() or self._crew.has_gpu
 
     def submit(self, call: Invocation, listener: Listener) -> Cancel:
         """Queue a call; from a thread other than the loop's, refusals reach the listener."""
-        if asyncio._get_running_loop() is self._loop:
+        if get_ident() == self._thread:
             task = self._accept(call, listener)
             return lambda: self._on_loop(self._cancel, task)
         accepted: list[Task] = []
@@ -128,6 +145,7 @@ class Dispatcher(Engine):
         self._crew.update(snapshot["workers"])
         if self._crew.has_failed:
             for task in self._queue.drain_all():
+                self.tallies.refusals["workers_failed"] += 1
                 self._settle(task, UnavailableError("Every worker failed."))
         self._dispatch()
 
@@ -140,17 +158,17 @@ class Dispatcher(Engine):
 
     def _accept(self, call: Invocation, listener: Listener) -> Task:
         if self._is_draining:
-            raise UnavailableError("The server is stopping.")
+            raise self._refusal(call, "stopping", "The server is stopping.")
         if not len(self._crew):
-            raise UnavailableError("No worker is ready yet.")
+            raise self._refusal(call, "no_worker", "No worker is ready yet.")
         now = self._loop.time()
-        task = Task(next(self._ids), call, listener, now + self._config.request_timeout_s)
+        due = now + self._config.request_timeout_s
+        task = Task(next(self._ids), call, listener, due, time.perf_counter())
         try:
             self._put(task, now)
         except LaneFullError as error:
-            raise UnavailableError(
-                f"{self._config.max_queue} calls of {call.command} are waiting already (--max-queue)."
-            ) from error
+            text = f"{self._config.max_queue} calls of {call.command} are waiting already (--max-queue)."
+            raise self._refusal(call, "queue_full", text) from error
         self._tasks[task.id] = task
         if self._is_planned:
             return task
@@ -160,6 +178,12 @@ class Dispatcher(Engine):
             self._is_planned = True
             self._loop.call_soon(self._dispatch)
         return task
+
+    def _refusal(self, call: Invocation, reason: str, message: str) -> UnavailableError:
+        self.tallies.refusals[reason] += 1
+        error = UnavailableError(message)
+        self.tallies.observe_answer(call.command, error.code)
+        return error
 
     def _put(self, task: Task, now: float) -> None:
         try:
@@ -173,6 +197,7 @@ class Dispatcher(Engine):
     def _cancel(self, task: Task) -> None:
         if self._tasks.pop(task.id, None) is None:
             return
+        self.tallies.observe_answer(task.call.command, CANCELLED)
         if task.worker is None:
             self._queue.cancel(task)
         else:
@@ -181,6 +206,7 @@ class Dispatcher(Engine):
 
     def _settle(self, task: Task, error: RunwayError) -> None:
         if self._tasks.pop(task.id, None) is not None:
+            self.tallies.observe_answer(task.call.command, error.code)
             task.listener(error)
 
     def _dispatch(self) -> None:
@@ -188,7 +214,7 @@ class Dispatcher(Engine):
         now = self._loop.time()
         self._is_planned = False
         for task in self._queue.expire(now):
-            self._settle(task, self._too_late("waited"))
+            self._settle(task, self._deadlines.too_late("waited"))
         for worker in self._crew:
             if not worker.is_idle or worker.generation != self._setups.generation:
                 continue
@@ -210,48 +236,20 @@ class Dispatcher(Engine):
         worker.batch_id, worker.command = next(self._batch_ids), command
         worker.begins_as_one = self.manifest.commands[command].is_batched
         worker.running = {task.id: task for task in tasks}
+        self.tallies.commands[command].note_given(tasks)
         for task in tasks:
             task.worker = worker
-        limit_s = self._config.command_timeout_s
-        worker.must_end_at = None if limit_s is None else now + limit_s
         pairs = [(task.id, task.call) for task in tasks]
         room = worker.link.lease_room(self._costs.output_bytes(command) * len(tasks))
         worker.link.send(RunBatch(worker.batch_id, command, pairs, room).to_wire())
-        if self._sweeper is None:
-            self._sweeper = self._loop.call_later(SWEEP_S, self._sweep)
-
-    def _sweep(self) -> None:
-        """Look at running calls: answer those whose time is over, kill workers that run too long."""
-        now = self._loop.time()
-        self._sweeper = None
-        for worker in list(self._crew):
-            if worker.must_end_at is not None and now >= worker.must_end_at:
-                self._kill_late(worker)
-                continue
-            late = [t for t in worker.running.values() if t.id in self._tasks and now >= t.deadline]
-            for task in late:
-                self._settle(task, self._too_late("ran"))
-            if late:
-                worker.link.send(CancelTasks([task.id for task in late]).to_wire())
-        if any(worker.batch_id is not None for worker in self._crew):
-            self._sweeper = self._loop.call_later(SWEEP_S, self._sweep)
-
-    def _kill_late(self, worker: WorkerEntry) -> None:
-        limit = f"{self._config.command_timeout_s:g} s (--command-timeout)"
-        error = DeadlineError(f"The command ran longer than the limit of {limit}.")
-        for task in worker.running.values():
-            self._settle(task, error)
-        self._crew.condemn(worker, f"command {worker.command} ran longer than {limit}")
-
-    def _too_late(self, what: str) -> DeadlineError:
-        limit = f"{self._config.request_timeout_s:g} s (--request-timeout)"
-        return DeadlineError(f"The call {what} longer than the limit of {limit}.")
+        self._deadlines.begin(worker, now)
 
     # -- workers
 
     def _learn(self, wire: Mapping[str, Any]) -> None:
         self._manifest = Manifest.from_wire(wire)
         self.started_at = self._loop.time()
+        self.tallies.declare(self._manifest.commands)
         self._queue = BatchQueue(lane_policies(self._manifest, self._config))
 
     def _hear(self, worker: WorkerEntry, message: Mapping[str, Any]) -> None:
@@ -264,12 +262,19 @@ class Dispatcher(Engine):
             task = self._tasks.get(outcome.task_id)
             if task is None:
                 continue
-            if isinstance(outcome.event, RunwayError) or outcome.event.final:
-                del self._tasks[outcome.task_id]
-            if isinstance(outcome.event, Output) and outcome.event.value is not None:
-                self._costs.note_output(worker.command, outcome.event.value)
-            task.listener(outcome.event)
+            event = outcome.event
+            if isinstance(event, RunwayError):
+                del self._tasks[task.id]
+                self.tallies.observe_answer(task.call.command, event.code)
+            else:
+                if event.final:
+                    del self._tasks[task.id]
+                    self.tallies.commands[task.call.command].codes[200] += 1
+                if event.value is not None:
+                    self._costs.note_output(worker.command, event.value)
+            task.listener(event)
         if message["done"] is not None and message["done"] == worker.batch_id:
+            self.tallies.commands[worker.command].runs.add(message["run_s"])
             self._free(worker, message["run_s"])
 
     def _free(self, worker: WorkerEntry, run_s: float) -> None:
@@ -308,7 +313,7 @@ class Dispatcher(Engine):
             self._loop.call_later(DRAINED_AFTER_S, self._tell_supervisor, {"op": "drained"})
 
     def _on_loop(self, function: Callable[..., Any], *arguments: Any) -> None:
-        if asyncio._get_running_loop() is self._loop:
+        if get_ident() == self._thread:
             function(*arguments)
         else:
             self._loop.call_soon_threadsafe(function, *arguments)

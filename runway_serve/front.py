@@ -94,7 +94,7 @@ class FrontWorker(Worker):  # type: ignore[misc]
     async def _serve(self) -> None:
         import uvicorn
 
-        from runway.corked import CorkedHttpProtocol
+        from runway.http_protocol import RunwayHttpProtocol
 
         config = FrontConfig(**json.loads(os.environ[FRONT_CONFIG_VARIABLE]))
         self.folder = Path(config.control_address.removeprefix("ipc://")).parent
@@ -105,7 +105,7 @@ class FrontWorker(Worker):  # type: ignore[misc]
         settings = uvicorn.Config(
             app,
             loop="none",
-            http=CorkedHttpProtocol,
+            http=RunwayHttpProtocol,
             proxy_headers=False,
             lifespan="off",
             access_log=False,
@@ -152,6 +152,7 @@ def build(config: FrontConfig, loop: asyncio.AbstractEventLoop) -> Any:
     from runway.app import create_app
     from runway.asgi import RunwayASGI
     from runway_serve.dispatcher import Dispatcher
+    from runway_serve.metrics import CONTENT_TYPE, Metrics
 
     control = ControlChannel(config.control_address, loop)
     dispatcher = Dispatcher(config, loop, control.tell)
@@ -164,6 +165,12 @@ def build(config: FrontConfig, loop: asyncio.AbstractEventLoop) -> Any:
         body = {"status": "RUNNING" if is_ready else "STARTING", **dispatcher.counts()}
         answer = exchange.answer(body, 200 if is_ready else 503)
         return FlaskResponse(answer.body, answer.status, answer.headers)
+
+    metrics = Metrics(dispatcher.read)
+
+    @app.get("/metrics")
+    def show_metrics() -> FlaskResponse:
+        return FlaskResponse(metrics.text(), content_type=CONTENT_TYPE)
 
     def hear(message: dict[str, Any]) -> None:
         if message["op"] == "workers":

@@ -100,14 +100,14 @@ class SetupRounds:
         results = await asyncio.gather(*(self._set_up(w, generation, options) for w in others))
         for worker, failed in zip(others, results, strict=True):
             if failed is not None and worker in self._crew:
-                self._crew.condemn(worker, failed.message)
+                self._crew.condemn(worker, failed.message, "setup_failed")
         self._announce([first, *(w for w in others if w in self._crew)])
 
     async def _catch_up(self, worker: WorkerEntry) -> None:
         assert self._options is not None
         failed = await self._set_up(worker, self.generation, self._options)
         if failed is not None and worker in self._crew:
-            self._crew.condemn(worker, failed.message)
+            self._crew.condemn(worker, failed.message, "setup_failed")
         self._announce([worker] if worker in self._crew else [])
 
     async def _set_up(
@@ -140,7 +140,7 @@ class SetupRounds:
         """Have a worker killed whose setup takes too long."""
         limit = f"{self._timeout_s:g} s (--setup-timeout)"
         if worker in self._crew:
-            self._crew.condemn(worker, f"setup took longer than {limit}")
+            self._crew.condemn(worker, f"setup took longer than {limit}", "setup_timeout")
         return DeadlineError(f"The setup took longer than the limit of {limit}.")
 
     def _announce(self, workers: list[WorkerEntry]) -> None:

@@ -42,7 +42,7 @@ class Supervisor:
         self._stop_signals = 0
         self._drain_until: float | None = None
         self._changed = False
-        self._announced: set[str] = set()
+        self._is_announced = False
 
     def run(self) -> int:
         """Serve until a signal; 0 after a clean stop, 1 when no worker is left to hope for.
@@ -127,6 +127,8 @@ class Supervisor:
             config.setup_attempts,
             config.setup_timeout_s,
             arena_fd,
+            config.warmup,
+            config.max_batch_size,
         )
 
     def _watch_signals(self) -> int:
@@ -195,7 +197,7 @@ class Supervisor:
                     if worker.name in message["workers"]:
                         worker.generation = message["generation"]
             elif message["op"] == "kill":
-                self._pool.kill(message["worker"], message["reason"])
+                self._pool.kill(message["worker"], message["reason"], message["cause"])
             elif message["op"] == "drained":
                 self._drain_until = 0.0
 
@@ -220,17 +222,13 @@ class Supervisor:
             self._control.send_multipart([self._front_identity, pack(message)])
 
     def _announce(self, began: float) -> None:
-        ready = {w.name for w in self._pool.states if w.state == "ready"}
-        for name in sorted(ready - self._announced):
-            logger.info("%s ready after %.1f s", name, time.monotonic() - began)
-        if ready and not self._announced:
-            self._print_invitation()
-        self._announced |= ready
-
-    def _print_invitation(self) -> None:
+        if self._is_announced or not any(w.state == "ready" for w in self._pool.states):
+            return
+        self._is_announced = True
         host = f"[{self._config.host}]" if ":" in self._config.host else self._config.host
         url = f"http://{host}:{self._config.port}"
-        logger.info("serving %s at %s", self._config.script.name, url)
+        took_s = time.monotonic() - began
+        logger.info("serving %s at %s after %.1f s", self._config.script.name, url, took_s)
         manifest = next(w.manifest for w in self._pool.states if w.manifest is not None)
         names = [command["name"] for command in manifest["commands"]]
         logger.info("commands: %s; try: curl %s/meta", ", ".join(names) or "none", url)

@@ -13,6 +13,7 @@ import signal
 import struct
 import sys
 import threading
+import time
 import traceback
 from pathlib import Path
 from typing import Any
@@ -23,8 +24,9 @@ from runway.downloads import FilePolicy
 from runway.exceptions import RunwayError
 from runway.launch import RunOptions
 from runway.model import RunwayModel
-from runway_serve.workers.loop import WorkerLoop
 from runway_serve.workers.script import NeverRanError, load_script
+from runway_serve.workers.trace import make_loop
+from runway_serve.workers.warmup import WarmUp, WarmUpError
 
 
 class Reporter:
@@ -56,10 +58,11 @@ def main() -> None:
         if options.meta or options.no_serve:
             report("not_served")
             os._exit(0)
-        report("loaded", manifest=model.manifest.to_wire())
+        report("loaded", manifest=model.manifest.to_wire(), import_s=time.monotonic() - began)
         given = config["options"]
+        warm_up = WarmUp(model, config["warmup"], config["max_batch_size"])
         try:
-            WorkerLoop(model, config["address"], policy, report, arena).run(
+            make_loop(model, config["address"], policy, report, arena, warm_up).run(
                 options.model_options if given is None else given,
                 policy
                 if config["generation"]
@@ -70,7 +73,8 @@ def main() -> None:
                 print(error.message, file=sys.stderr)
             else:
                 error.print_exception()
-            report("setup_failed", error=error.to_wire())
+            is_warm_up = isinstance(error, WarmUpError)
+            report("warmup_failed" if is_warm_up else "setup_failed", error=error.to_wire())
             _leave(1)
         except SystemExit as stop:  # a command called sys.exit(): the worker ends as it asked
             _leave(stop.code if isinstance(stop.code, int) else int(stop.code is not None))
@@ -78,6 +82,7 @@ def main() -> None:
             traceback.print_exc()
             _leave(1)
 
+    began = time.monotonic()
     try:
         load_script(Path(config["script"]), config["arguments"], launcher)
     except SystemExit as stop:

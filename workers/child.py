@@ -26,10 +26,13 @@ def module_command(name: str) -> list[str]:
 
 def describe_exit(code: int) -> str:
     """How a process ended, in words."""
-    if code >= 0:
-        return f"exit code {code}"
     hint = "; out of memory?" if code == -signal.SIGKILL else ""
-    return f"signal {-code}{hint}"
+    return f"{exit_kind(code)}{hint}"
+
+
+def exit_kind(code: int) -> str:
+    """`exit code 3` or `signal 9`."""
+    return f"exit code {code}" if code >= 0 else f"signal {-code}"
 
 
 def kill_group(pid: int, number: int) -> None:

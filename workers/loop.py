@@ -19,6 +19,7 @@ from runway.exceptions import RunwayError
 from runway.execution import Invocation, carried, run_batch, run_command, stream_command
 from runway.messages import Outcome, RunBatch, TaskId, outcomes, setup_done
 from runway.model import RunwayModel
+from runway_serve.workers.warmup import WarmUp
 
 logger = logging.getLogger(__name__)
 Report = Callable[..., None]
@@ -33,6 +34,7 @@ class WorkerLoop:
         policy: which files and URLs inputs may name.
         report: tells the supervisor what happened to this worker.
         arena: memory shared with the front, for large arrays.
+        warm_up: what to run after each setup.
     """
 
     def __init__(
@@ -42,8 +44,10 @@ class WorkerLoop:
         policy: FilePolicy,
         report: Report,
         arena: Arena | None = None,
+        warm_up: WarmUp | None = None,
     ) -> None:
         self._model = model
+        self._warm_up = warm_up or WarmUp(model, None)
         self._address = address
         self._policy = policy
         self._report = report
@@ -60,12 +64,15 @@ class WorkerLoop:
         """Set up with `options`, then serve for ever; `policy` limits options that came from a client.
 
         Raises:
-            RunwayError: the setup failed.
+            RunwayError: the setup or the warm-up failed.
         """
+        began = time.monotonic()
         self._model.setup_model(options, policy)
+        setup_s = time.monotonic() - began
+        warmup_s = self._warm_up.run()
         self._socket.set_hwm(0)
         self._socket.bind(self._address)
-        self._report("ready")
+        self._report("ready", setup_s=setup_s, warmup_s=warmup_s)
         while True:
             self._receive(block=not self._inbox)
             while self._inbox:
@@ -85,6 +92,8 @@ class WorkerLoop:
             self._model.setup_model(options, self._policy)
         except RunwayError as raised:
             error = carried(raised)
+        else:
+            self._warm_up.run_again()
         self._room.open(None)
         self._send(front, setup_done(generation, error))
 

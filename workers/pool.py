@@ -13,6 +13,7 @@ import signal
 import struct
 import subprocess
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from typing import Any
 from runway_serve.workers.child import (
     CHILD_ENVIRONMENT,
     describe_exit,
+    exit_kind,
     kill_group,
     module_command,
 )
@@ -51,13 +53,15 @@ class WorkerState:
     status_fd: int = -1
     failures: int = 0
     restart_at: float = 0.0
-    restarts: int = 0
+    restarts: dict[str, int] = field(default_factory=dict)  # cause -> how often
     started_at: float = 0.0
     manifest: Mapping[str, Any] | None = None
     reason: str = ""  # why the process before the present one ended
     kill_reason: str = ""
+    cause: str = ""  # why the present process will end, in one word, if that is known before
     error: str = ""
     generation: int = 0
+    times_s: dict[str, float] = field(default_factory=dict)  # of the present process, by phase
     unread: bytes = b""
     last_lines: deque[str] = field(default_factory=lambda: deque(maxlen=LAST_LINES))
 
@@ -78,6 +82,8 @@ class WorkerCommandLine:
     setup_attempts: int
     setup_timeout_s: float
     arena_fd: int | None = None
+    warmup: str | None = None
+    max_batch_size: int | None = None
 
 
 class WorkerPool:
@@ -103,7 +109,7 @@ class WorkerPool:
                 now - worker.started_at > self._line.setup_timeout_s
             ):
                 worker.error = f"setup took longer than {self._line.setup_timeout_s:g} s"
-                self.kill(worker.name, worker.error)
+                self.kill(worker.name, worker.error, "setup_timeout")
 
     def next_tick(self) -> float | None:
         """When `tick` has something to do, in the clock of its argument."""
@@ -115,11 +121,11 @@ class WorkerPool:
         ]
         return min(moments, default=None)
 
-    def kill(self, name: str, reason: str) -> None:
-        """SIGKILL a worker; `reap` will see it gone and have it replaced."""
+    def kill(self, name: str, reason: str, cause: str) -> None:
+        """SIGKILL a worker; `reap` will see it gone and have it replaced. `cause` is the reason in one word."""
         for worker in self.states:
             if worker.name == name and worker.process is not None:
-                worker.kill_reason = reason
+                worker.kill_reason, worker.cause = reason, cause
                 kill_group(worker.process.pid, signal.SIGKILL)
 
     def read_reports(self, fd: int) -> bool:
@@ -200,6 +206,8 @@ class WorkerPool:
             "generation": self.generation,
             "status_fd": write_fd,
             "arena_fd": self._line.arena_fd,
+            "warmup": self._line.warmup,
+            "max_batch_size": self._line.max_batch_size,
         }
         assert process.stdin is not None and process.stdout is not None
         try:
@@ -212,7 +220,7 @@ class WorkerPool:
         ).start()
         worker.process, worker.status_fd, worker.unread = process, read_fd, b""
         worker.state, worker.started_at = "starting", now
-        worker.kill_reason = worker.error = ""
+        worker.kill_reason = worker.error = worker.cause = ""
         worker.generation = self.generation
         self._on_change()
 
@@ -220,11 +228,20 @@ class WorkerPool:
         event = report["event"]
         if event == "loaded":
             worker.state, worker.manifest = "loaded", report["manifest"]
+            worker.times_s = {"import": report["import_s"]}
         elif event == "ready":
             worker.state, worker.failures = "ready", 0
+            worker.times_s |= {"setup": report["setup_s"], "warm-up": report["warmup_s"]}
+            _log_ready(worker, time.monotonic() - worker.started_at)
         elif event == "setup_failed":
-            worker.error = report["error"]["message"]
+            worker.error, worker.cause = report["error"]["message"], "setup_failed"
             if report["error"]["code"] < 500:  # bad options stay bad, however often they are tried
+                worker.failures = self._line.setup_attempts
+        elif event == "warmup_failed":
+            worker.error, worker.cause = report["error"]["message"], "warmup_failed"
+            if (
+                not worker.restarts
+            ):  # the operator's file does not fit the model; later, it did once
                 worker.failures = self._line.setup_attempts
         elif event == "load_failed":
             worker.error = report["message"].strip()
@@ -255,8 +272,15 @@ class WorkerPool:
             delay_s = 0.0 if was_ready and now - worker.started_at > RESTART_BACKOFF_S else delay_s
             worker.state = "lost"
             worker.restart_at = now + min(delay_s, RESTART_BACKOFF_MAX_S)
-            worker.restarts += 1
+            cause = worker.cause or exit_kind(code)
+            worker.restarts[cause] = worker.restarts.get(cause, 0) + 1
             logger.warning("worker %s lost: %s; restart in %.0f s", worker.name, reason, delay_s)
             for line in worker.last_lines:
                 logger.debug("worker %s said: %s", worker.name, line)
         self._on_change()
+
+
+def _log_ready(worker: WorkerState, took_s: float) -> None:
+    times_s = {"start": took_s - sum(worker.times_s.values()), **worker.times_s}
+    split = ", ".join(f"{phase} {spent_s:.1f}" for phase, spent_s in times_s.items())
+    logger.info("worker %s ready after %.1f s: %s", worker.name, took_s, split)

@@ -20,6 +20,7 @@ import numpy as np
 from PIL import Image
 
 from runway.data_types.base import BaseType, Opaque, PortableType
+from runway.data_types.base import NoExampleError as NoExampleError
 from runway.data_types.base import as_type as as_type
 from runway.data_types.files import directory, file
 from runway.data_types.images import image

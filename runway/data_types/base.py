@@ -17,6 +17,10 @@ from runway.jsonable import to_plain
 Self = TypeVar("Self", bound="BaseType")
 
 
+class NoExampleError(Exception):
+    """Nobody but the author knows what a value of this type looks like."""
+
+
 class BaseType:
     """Base of all data types; scripts derive their own from it and write both conversions."""
 
@@ -41,6 +45,14 @@ class BaseType:
     def to_dict(self) -> dict[str, Any]:
         """The type as the manifest shows it."""
         return {"type": self.type, "name": self.name, "description": self.description}
+
+    def example(self) -> Any:
+        """A JSON value that a client might send, the same at each call; the default if there is one.
+
+        Raises:
+            NoExampleError: there is no telling.
+        """
+        raise NoExampleError(f"{self.name} ({self.type})")
 
     def serialize(self, value: Any, output_format: str | None = None) -> Any:
         """JSON value of what a command returned."""

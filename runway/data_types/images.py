@@ -31,6 +31,7 @@ SIZE_KEYS = {
     "width": "width",
     "height": "height",
 }
+EXAMPLE_SIDE = 256  # pixels, where no size is declared
 NOT_AN_IMAGE = "value is not a PIL or numpy image"
 
 
@@ -76,6 +77,14 @@ class image(PortableType):
             "defaultOutputFormat": self.default_output_format,
             **described_sizes(self),
         }
+
+    def example(self) -> str:
+        """A PNG of the declared size, or as near to 256 x 256 as it may be: dark at the left, light at the right."""
+        width, height = example_size(self)
+        ramp = np.linspace(0, 255, width).astype(np.uint8)
+        shape = (height, width) if self.channels == 1 else (height, width, self.channels)
+        columns = ramp if self.channels == 1 else ramp[:, np.newaxis]
+        return encode_image(np.array(np.broadcast_to(columns, shape)), "PNG")
 
     def decode(self, value: Any) -> Array:
         """uint8 pixels in the declared channels: (h, w), (h, w, 3) or (h, w, 4)."""
@@ -129,6 +138,19 @@ class image(PortableType):
 def described_sizes(sized: Any) -> dict[str, int]:
     """The sizes of an image or segmentation type that are set, by their names in the manifest."""
     return {key: getattr(sized, field) for field, key in SIZE_KEYS.items() if getattr(sized, field)}
+
+
+def example_size(sized: Any) -> tuple[int, int]:
+    """Width and height of an example of an image or segmentation type."""
+    width, height = (
+        getattr(sized, side)
+        or max(
+            getattr(sized, f"min_{side}") or 1,
+            min(EXAMPLE_SIDE, getattr(sized, f"max_{side}") or EXAMPLE_SIDE),
+        )
+        for side in ("width", "height")
+    )
+    return width, height
 
 
 def to_pillow(pixels: Array) -> Image.Image:

@@ -41,6 +41,10 @@ class image_point(_Coordinates):
     def __init__(self, description: str | None = None) -> None:
         super().__init__("image_point", description)
 
+    def example(self) -> list[float]:
+        """The middle."""
+        return [0.5, 0.5]
+
     def _checked(self, value: list[Any]) -> list[Any]:
         _check_numbers(self.name, value, PAIR_LENGTH)
         return value
@@ -51,6 +55,10 @@ class image_bounding_box(_Coordinates):
 
     def __init__(self, description: str | None = None) -> None:
         super().__init__("image_bounding_box", description)
+
+    def example(self) -> list[float]:
+        """The middle half of each side."""
+        return [0.25, 0.25, 0.75, 0.75]
 
     def _checked(self, value: list[Any]) -> list[Any]:
         _check_numbers(self.name, value, BOX_LENGTH)
@@ -94,6 +102,11 @@ class image_landmarks(_Coordinates):
         if self.connections:
             described["connections"] = self.connections
         return described
+
+    def example(self) -> list[list[float]]:
+        """Points along a diagonal."""
+        places = ((index + 1) / (self.length + 1) for index in range(self.length))
+        return [[place, place] for place in places]
 
     def _check_connections(self) -> None:
         if self.connections is None:

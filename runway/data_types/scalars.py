@@ -18,6 +18,7 @@ from runway.exceptions import InferenceError, InvalidArgumentError, MissingArgum
 from runway.jsonable import to_json, to_plain
 
 Number = int | float
+EXAMPLE_TEXT = "warm-up"
 
 
 class any(PortableType):
@@ -54,6 +55,10 @@ class boolean(PortableType):
     def to_dict(self) -> dict[str, Any]:
         """Adds `default`."""
         return {**super().to_dict(), "default": self.default}
+
+    def example(self) -> bool:
+        """The default."""
+        return bool(self.default)
 
     def decode(self, value: Any) -> bool:
         """The value if it is a bool."""
@@ -95,6 +100,10 @@ class category(PortableType):
         """Adds `oneOf` and `default`."""
         return {**super().to_dict(), "oneOf": self.choices, "default": self.default}
 
+    def example(self) -> Any:
+        """The default, which is the first choice unless another was declared."""
+        return self.default
+
     def decode(self, value: Any) -> Any:
         """The choice that equals the value; true is not 1."""
         for choice in self.choices:
@@ -133,6 +142,10 @@ class number(PortableType):
         limits = {"min": self.min, "max": self.max, "step": self.step}
         given = {key: limit for key, limit in limits.items() if limit is not None}
         return {**super().to_dict(), "default": self.default, **given}
+
+    def example(self) -> Number:
+        """The default, which is 0 or the limit nearest to it unless another was declared."""
+        return self.default
 
     def decode(self, value: Any) -> Number:
         """The value if it is a finite number within the limits."""
@@ -186,6 +199,12 @@ class text(PortableType):
         if self.max_length:
             described["maxLength"] = self.max_length
         return described
+
+    def example(self) -> str:
+        """The default if it is not empty, else a word, both of a length that passes."""
+        words = self.default or EXAMPLE_TEXT
+        repeats = -(-(self.min_length or 0) // len(words))
+        return (words * max(1, repeats))[: self.max_length or None]
 
     def decode(self, value: Any) -> str:
         """The value if it is a string within the limits."""

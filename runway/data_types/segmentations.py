@@ -14,6 +14,7 @@ from runway.data_types.images import (
     NOT_AN_IMAGE,
     SIZE_KEYS,
     described_sizes,
+    example_size,
     image_array,
     to_pillow,
 )
@@ -86,6 +87,14 @@ class segmentation(PortableType):
             "labelToColor": self.label_to_color,
             **described_sizes(self),
         }
+
+    def example(self) -> str:
+        """A PNG of the size that `image.example` would have: the first label at the left, the last at the right."""
+        width, height = example_size(self)
+        numbers = list(self.label_to_id.values())
+        ids = np.full((height, width), numbers[-1])
+        ids[:, : -(-width // 2)] = numbers[0]
+        return self.encode(ids)
 
     def decode(self, value: Any) -> Array:
         """(h, w) uint8 ids, of known labels only."""

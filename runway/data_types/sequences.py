@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from runway.data_types.base import BaseType, PortableType, as_type, json_kind
+from runway.data_types.base import BaseType, NoExampleError, PortableType, as_type, json_kind
 from runway.data_types.scalars import check_length
 from runway.exceptions import InferenceError, InvalidArgumentError, MissingArgumentError
 from runway.jsonable import as_array, to_plain
@@ -54,6 +54,10 @@ class array(PortableType):
         if self.max_length:
             described["maxLength"] = self.max_length
         return described
+
+    def example(self) -> list[Any]:
+        """As few examples of an item as may be, but one."""
+        return [self.item_type.example()] * max(1, self.min_length)
 
     def decode(self, value: Any) -> list[Any]:
         """Each item decoded."""
@@ -138,6 +142,20 @@ class vector(PortableType):
             "samplingStd": self.sampling_std,
             "default": to_plain(self.default),
         }
+
+    def example(self) -> list[float]:
+        """The default, or a point drawn as the sampling hints say, always the same one.
+
+        Raises:
+            NoExampleError: neither a default nor the length is known.
+        """
+        if self.default is not None:
+            given: list[float] = np.asarray(to_plain(self.default)).tolist()
+            return given
+        if not self.length:
+            raise NoExampleError(f"{self.name} ({self.type} of unknown length)")
+        drawn = np.random.default_rng(0).normal(self.sampling_mean, self.sampling_std, self.length)
+        return [float(number) for number in drawn]
 
     def decode(self, value: Any) -> Array:
         """Array of the numbers: a scalar passes, one dimension must have the declared length."""

@@ -1,0 +1,172 @@
+"""uvicorn's HTTP protocol, with a short cut for `POST /<command>`; everything else is uvicorn's and goes through ASGI.
+
+For a hot request uvicorn's way would make a task, a scope, an event and four messages; `docs/performance.md` has what
+that costs. The parser, the limits, the keep-alive rules and the shutdown stay uvicorn's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sized
+from typing import Any
+
+from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from runway import exchange
+from runway.hot import HotCommands, HotExchange
+
+JOIN_BYTES = 16_384  # to copy a longer body behind its head costs more than to write two pieces
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+class PipelineFlow(FlowControl):
+    """Reads nothing more from a client whose pipelined requests wait for their turn; uvicorn would hold any number."""
+
+    def __init__(self, transport: asyncio.Transport, pipeline: Sized) -> None:
+        super().__init__(transport)
+        self._pipeline = pipeline
+
+    def resume_reading(self) -> None:
+        """Read on, once all that came is begun."""
+        if not self._pipeline:
+            super().resume_reading()
+
+
+class RunwayHttpProtocol(HttpToolsProtocol):
+    """One connection; the app of its server is a `RunwayASGI`, whose `hot` answers commands."""
+
+    cycle: Any  # uvicorn's, ours, or None between requests
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._hot: HotCommands = self.config.app.hot  # type: ignore[union-attr]
+        self._idle_since: float | None = None
+
+    # -- the parser's callbacks
+
+    def on_message_begin(self) -> None:
+        """A request begins; uvicorn's scope is made later, for the requests that need one."""
+        self.url = b""
+        self.headers = []
+        self.expect_100_continue = False
+
+    def on_headers_complete(self) -> None:
+        """The head is read: the request is hot, or uvicorn's."""
+        parser = self.parser
+        is_free = self.cycle is None or self.cycle.response_complete
+        if is_free and parser.get_method() == b"POST" and not parser.should_upgrade():
+            command = self._hot.command_at(self.url)
+            if command is not None:
+                keep_alive = parser.should_keep_alive() and parser.get_http_version() != "1.0"
+                hot = HotExchange(self._hot, command, self.headers, self, keep_alive)
+                self.cycle = hot
+                hot.begin()
+                if self.expect_100_continue and not hot.response_complete:
+                    self.transport.write(CONTINUE)
+                return
+        self._begin_asgi()
+        super().on_headers_complete()
+
+    def _begin_asgi(self) -> None:
+        url, headers, expects = self.url, self.headers, self.expect_100_continue
+        super().on_message_begin()
+        self.url, self.expect_100_continue = url, expects
+        self.headers.extend(headers)
+
+    def on_body(self, body: bytes) -> None:
+        """A part of a body; without a cycle it belongs to a request that was answered before its end."""
+        if type(self.cycle) is HotExchange:
+            self.cycle.receive(body)
+        elif self.cycle is not None:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """A request is whole."""
+        if type(self.cycle) is HotExchange:
+            self.cycle.complete()
+        elif self.cycle is not None:
+            super().on_message_complete()
+
+    # -- the answer of a hot exchange
+
+    def respond(self, hot: HotExchange, response: exchange.Response) -> None:
+        """Send the response of the exchange in progress, which is over then."""
+        self.cycle = None  # what it holds need not outlive it
+        transport, body = self.transport, response.body
+        if transport.is_closing():
+            return
+        default = self.server_state.default_headers
+        head = self._hot.head(response, default, hot.keep_alive, hot.headers.get("origin"))
+        if len(body) > JOIN_BYTES:
+            transport.writelines([head, body])
+        else:
+            transport.write(head + body)
+        if not hot.keep_alive:
+            transport.close()
+        self.on_response_complete()
+
+    # -- the connection
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """A client connected."""
+        super().connection_made(transport)
+        self.flow = PipelineFlow(transport, self.pipeline)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client left."""
+        if type(self.cycle) is HotExchange:
+            self.cycle.abandon()
+            self.cycle = None
+        super().connection_lost(exc)
+        if self.timeout_keep_alive_task is not None:
+            self.timeout_keep_alive_task.cancel()
+
+    def on_response_complete(self) -> None:
+        """A response is written: the next request may come, or the connection is idle."""
+        if self.pipeline:
+            super().on_response_complete()
+            return
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        if self.flow.write_paused:
+            self.flow.pause_reading()
+        else:
+            self.flow.resume_reading()
+        self._idle_since = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self._arm(self.timeout_keep_alive)
+
+    def pause_writing(self) -> None:
+        """The client does not read its answers: between two requests, no more is read from it either."""
+        super().pause_writing()
+        if self.cycle is None or self.cycle.response_complete:
+            self.flow.pause_reading()
+
+    def resume_writing(self) -> None:
+        """The client reads again."""
+        super().resume_writing()
+        if self.cycle is None or self.cycle.response_complete:
+            self.flow.resume_reading()
+
+    # -- keep-alive: one timer a connection that looks when it is due, instead of one a request
+
+    def _arm(self, delay_s: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(
+            delay_s, self.timeout_keep_alive_handler
+        )
+
+    def _unset_keepalive_if_required(self) -> None:
+        self._idle_since = None
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close the connection if it was idle for as long as it may be."""
+        self.timeout_keep_alive_task = None
+        if self._idle_since is None or self.transport.is_closing():
+            return
+        left_s = self._idle_since + self.timeout_keep_alive - self.loop.time()
+        if left_s > 0:
+            self._arm(left_s)
+        else:
+            self.transport.close()

@@ -1,0 +1,75 @@
+"""Calls whose time is over: told so while they run, and their workers killed where the operator set a limit."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Container
+
+from runway.exceptions import RunwayError
+from runway.messages import CancelTasks
+from runway_serve.config import FrontConfig
+from runway_serve.crew import Crew, Task, WorkerEntry
+from runway_serve.errors import DeadlineError
+
+SWEEP_S = 0.1  # how late a running call may be told that its time is over
+
+
+class Deadlines:
+    """Looks at what the workers run, every `SWEEP_S` while they run something. Owned by the event loop.
+
+    Args:
+        crew: the living workers.
+        accepted: the ids of the tasks that have no outcome yet.
+        settle: ends a task with an error.
+    """
+
+    def __init__(
+        self,
+        config: FrontConfig,
+        loop: asyncio.AbstractEventLoop,
+        crew: Crew,
+        accepted: Container[int],
+        settle: Callable[[Task, RunwayError], None],
+    ) -> None:
+        self._config = config
+        self._loop = loop
+        self._crew = crew
+        self._accepted = accepted
+        self._settle = settle
+        self._sweeper: asyncio.TimerHandle | None = None
+
+    def begin(self, worker: WorkerEntry, now: float) -> None:
+        """A worker was given a batch."""
+        limit_s = self._config.command_timeout_s
+        worker.must_end_at = None if limit_s is None else now + limit_s
+        if self._sweeper is None:
+            self._sweeper = self._loop.call_later(SWEEP_S, self._sweep)
+
+    def too_late(self, what: str) -> DeadlineError:
+        """The error of a call that waited or ran for too long."""
+        limit = f"{self._config.request_timeout_s:g} s (--request-timeout)"
+        return DeadlineError(f"The call {what} longer than the limit of {limit}.")
+
+    def _sweep(self) -> None:
+        now = self._loop.time()
+        self._sweeper = None
+        for worker in list(self._crew):
+            if worker.must_end_at is not None and now >= worker.must_end_at:
+                self._kill_late(worker)
+                continue
+            late = [t for t in worker.running.values() if t.id in self._accepted]
+            late = [task for task in late if now >= task.deadline]
+            for task in late:
+                self._settle(task, self.too_late("ran"))
+            if late:
+                worker.link.send(CancelTasks([task.id for task in late]).to_wire())
+        if any(worker.batch_id is not None for worker in self._crew):
+            self._sweeper = self._loop.call_later(SWEEP_S, self._sweep)
+
+    def _kill_late(self, worker: WorkerEntry) -> None:
+        limit = f"{self._config.command_timeout_s:g} s (--command-timeout)"
+        error = DeadlineError(f"The command ran longer than the limit of {limit}.")
+        for task in worker.running.values():
+            self._settle(task, error)
+        reason = f"command {worker.command} ran longer than {limit}"
+        self._crew.condemn(worker, reason, "command_timeout")
