@@ -37,6 +37,7 @@ EXTRAS = {
         "hypothesis>=6.100",
         "matplotlib>=3.8",
         "mypy>=1.10",
+        "playwright>=1.48",
         "psutil>=5.9",
         "pytest>=8.0",
         "pytest-timeout>=2.3",

@@ -69,9 +69,12 @@ def _add_routes(app: Flask, engine: Engine) -> None:
     def command(name: str) -> FlaskResponse:
         call = exchange.open_call(engine.manifest, name, _headers(), request.get_data())
         invocation = call.decode()
-        engine.note_command()
+        engine.note_command(call)
         output = call_and_wait(engine, invocation)
-        return _flask(exchange.answer(call.encode(output)))
+        response = exchange.answer(call.encode(output))
+        if engine.watch is not None:
+            engine.watch(call, response.body)
+        return _flask(response)
 
     for rule, view, method in (
         ("/", root, "GET"),

@@ -20,11 +20,13 @@ from runway.execution import Invocation, Output, carried, run_command, stream_co
 from runway.manifest import Manifest
 
 if TYPE_CHECKING:
+    from runway.exchange import Call
     from runway.model import RunwayModel
 
 logger = logging.getLogger(__name__)
 Listener = Callable[["Output | RunwayError"], None]
 Cancel = Callable[[], None]
+Watcher = Callable[["Call", "bytes | None"], None]
 
 
 class Engine(ABC):
@@ -35,6 +37,7 @@ class Engine(ABC):
 
     started_at: float | None = None
     last_command_at: float | None = None
+    watch: Watcher | None = None  # set while a workspace page shows the calls that come
 
     @property
     @abstractmethod
@@ -67,9 +70,11 @@ class Engine(ABC):
         """The `GPU` of `GET /meta`."""
         return os.environ.get("GPU") == "1"
 
-    def note_command(self) -> None:
+    def note_command(self, call: Call | None = None) -> None:
         """A command is about to run: the clock of `millisSinceLastCommand` starts anew."""
         self.last_command_at = time.monotonic()
+        if self.watch is not None and call is not None:
+            self.watch(call, None)
 
 
 def call_and_wait(engine: Engine, call: Invocation) -> Output:

@@ -216,7 +216,7 @@ class HotExchange:
         if self.disconnected:
             return
         try:
-            self.hot.engine.note_command()
+            self.hot.engine.note_command(self._call)
             self._cancel = self.hot.engine.submit(invocation, self._hear)
         except Exception as error:
             self._fail(error)
@@ -243,7 +243,10 @@ class HotExchange:
 
     def _encode(self, output: Output) -> exchange.Response:
         assert self._call is not None
-        return exchange.answer(self._call.encode(output))
+        response = exchange.answer(self._call.encode(output))
+        if self.hot.engine.watch is not None:
+            self.hot.engine.watch(self._call, response.body)
+        return response
 
     def _in_thread(self, work: Callable[[], Any], then: Callable[[Any], None]) -> None:
         def done(result: Any, error: BaseException | None) -> None:

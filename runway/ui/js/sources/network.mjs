@@ -8,12 +8,13 @@ const RETRY_MS = 2000;
 
 export function NetworkSource({ session }) {
   const [state, setState] = useState("connecting");
-  const [seen, setSeen] = useState(null); // {at, count}
-  const count = useRef(0);
+  const [seen, setSeen] = useState(null); // {at, count, isTooLarge}
+  const first = useRef(null); // the number of the first call seen
 
   useEffect(() => {
     let socket = null;
     let timer = null;
+    let isGone = false;
     const open = () => {
       const address = new URL("ui/watch", ROOT);
       address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
@@ -22,23 +23,24 @@ export function NetworkSource({ session }) {
       socket.addEventListener("open", () => setState("listening"));
       socket.addEventListener("message", (event) => hear(JSON.parse(event.data)));
       socket.addEventListener("close", () => {
+        if (isGone) return;
         setState("lost");
         timer = setTimeout(open, RETRY_MS);
       });
     };
     const hear = (message) => {
-      count.current += 1;
-      setSeen({ at: new Date(), count: count.current });
+      first.current ??= message.number;
+      setSeen({ at: new Date(), count: message.number - first.current + 1, isTooLarge: message.isTooLarge });
       for (const type of session.command.inputs) {
-        if (type.name in message.inputs) session.setValue(type.name, message.inputs[type.name], { isFrame: true });
+        if (message.inputs && type.name in message.inputs) session.setValue(type.name, message.inputs[type.name], { isFrame: true });
       }
       if (message.outputs) session.show(makeEntry({ ...message, ms: message.ms ?? 0, label: "network" }));
-      socket.send("next");
+      requestAnimationFrame(() => socket.readyState === WebSocket.OPEN && socket.send("next"));
     };
     open();
     return () => {
       clearTimeout(timer);
-      socket.onclose = null;
+      isGone = true;
       socket.close();
     };
   }, [session]);
@@ -54,7 +56,7 @@ export function NetworkSource({ session }) {
         <${Icon} name="network" />
         <span>
           ${seen
-            ? html`<strong>${seen.count} ${seen.count === 1 ? "request" : "requests"} seen</strong>, the last at ${seen.at.toLocaleTimeString()}.`
+            ? html`<strong>${seen.count} ${seen.count === 1 ? "request" : "requests"} seen</strong>, the last at ${seen.at.toLocaleTimeString()}.${seen.isTooLarge ? " It is too large to be shown." : ""}`
             : texts[state]}
           ${!seen && state === "listening" && html` Send one to <code>${new URL(encodeURIComponent(session.command.name), ROOT).href}</code>`}
         </span>
