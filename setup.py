@@ -34,6 +34,7 @@ EXTRAS = {
     "ray": ["ray[serve]>=2.9"],
     "plot": ["matplotlib>=3.8"],
     "dev": [
+        "axe-playwright-python>=0.1.4",
         "hypothesis>=6.100",
         "matplotlib>=3.8",
         "mypy>=1.10",

@@ -1,6 +1,7 @@
 """Every data type as option, input and output; what comes out can be told from what went in."""
 
 import time
+from pathlib import Path
 
 import numpy as np
 
@@ -68,7 +69,11 @@ START = {
 def setup(options):
     if options["caption"] == "fail":
         raise RuntimeError("the checkpoint is broken")
-    return {"caption": options["caption"]}
+    told = ("caption", "anything", "amount")
+    used = {name: options[name] for name in told}
+    if options["weights"]:
+        used["weights"] = Path(options["weights"]).read_text()
+    return used
 
 
 @runway.command(
@@ -124,6 +129,11 @@ def speak(model, inputs):
     if inputs["fail"]:
         raise RuntimeError("nothing to say")
     return inputs["prompt"].upper()
+
+
+@runway.command("used", inputs={"x": text}, outputs={"options": any})
+def used(model, inputs):
+    return {"options": model}
 
 
 runway.run(model_options=START)

@@ -25,9 +25,8 @@ export async function ask(path, { method = "GET", json, body, signal, quiet = fa
       await token.askFor(response.url);
       continue;
     }
-    const answer = await response.json().catch(() => null);
-    if (!response.ok) throw errorOf(answer, response.status);
-    return answer;
+    if (response.ok) return response.json();
+    throw errorOf(await response.json().catch(() => null), response.status);
   }
 }
 

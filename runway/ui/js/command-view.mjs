@@ -1,13 +1,13 @@
 // A command: the stage with its main inputs, the output, the inference options beside them.
 import { html, useEffect } from "./dom.mjs";
 import { Field } from "./field.mjs";
-import { Icon } from "./icons.mjs";
 import { OutputCard } from "./outputs/card.mjs";
 import { ApiPanel } from "./panels/api.mjs";
 import { Elapsed } from "./progress.mjs";
 import { SOURCES, SourceBar } from "./sources/index.mjs";
 import { useStore } from "./store.mjs";
 import { splitInputs } from "./types.mjs";
+import { Button } from "./parts.mjs";
 
 export function CommandView({ session }) {
   const { values, errors, source } = useStore(session.store);
@@ -71,10 +71,8 @@ function RunBar({ session }) {
   return html`
     <div class="run-bar">
       ${run
-        ? html`<button type="button" class="stop" onClick=${() => session.stop()}>
-            <${Icon} name="stop" /> Cancel <${Elapsed} began=${run.began} />
-          </button>`
-        : html`<button type="button" class="primary run" onClick=${() => session.run()} title="Ctrl+Enter"><${Icon} name="play" /> Run</button>`}
+        ? html`<${Button} icon="stop" class="stop" onClick=${() => session.stop()}>Cancel <${Elapsed} began=${run.began} /><//>`
+        : html`<${Button} icon="play" class="primary run" onClick=${() => session.run()} title="Ctrl+Enter">Run<//>`}
       <label class="mini inline" title="Run at every change of an input">
         <span class="switch">
           <input type="checkbox" role="switch" checked=${isLive} onChange=${(event) => session.setLive(event.target.checked)} />

@@ -4,4 +4,4 @@ import htm from "../vendor/htm.mjs";
 
 export const html = htm.bind(h);
 export { Fragment, render };
-export { useEffect, useLayoutEffect, useMemo, useRef, useState } from "../vendor/hooks.mjs";
+export { useEffect, useMemo, useRef, useState } from "../vendor/hooks.mjs";

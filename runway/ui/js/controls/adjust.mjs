@@ -1,5 +1,6 @@
 // Cut, scale and format of a picture before it is sent.
 import { html, useEffect, useRef, useState } from "../dom.mjs";
+import { Choice, NumberField } from "../parts.mjs";
 import { roundTo } from "../types.mjs";
 
 const FITS = [
@@ -16,43 +17,26 @@ const FORMATS = [
 const WHOLE = { x: 0, y: 0, width: 1, height: 1 };
 const SMALLEST = 0.01; // a click is no crop
 
-export function Adjust({ id, blob, edit, onChange }) {
+export function Adjust({ blob, edit, onChange }) {
   const url = useObjectUrl(blob);
   const set = (patch) => onChange({ ...edit, ...patch });
   const isSized = edit.fit !== "original";
-  const length = (name) => html`
-    <label class="mini">
-      ${name === "width" ? "Width" : "Height"}
-      <input
-        type="number"
-        min="1"
-        max="16384"
-        value=${edit[name] || ""}
-        onChange=${(event) => event.target.valueAsNumber >= 1 && set({ [name]: Math.round(event.target.valueAsNumber) })}
-      />
-    </label>
+  const length = (name, label) => html`
+    <${NumberField} label=${label} value=${edit[name]} min=${1} max=${16384} isInteger isStacked onTake=${(value) => set({ [name]: value })} />
   `;
   return html`
     <div class="adjust">
       <${CropBoard} url=${url} crop=${edit.crop} onChange=${(crop) => set({ crop })} />
       <div class="row">
-        <label class="mini">
-          Size
-          <select
-            id=${`${id}-fit`}
-            value=${edit.fit}
-            onChange=${(event) => set({ fit: event.target.value, width: edit.width || 512, height: edit.height || 512 })}
-          >
-            ${FITS.map(([name, text]) => html`<option value=${name} selected=${name === edit.fit}>${text}</option>`)}
-          </select>
-        </label>
-        ${isSized && length("width")}${isSized && length("height")}
-        <label class="mini">
-          Send as
-          <select value=${edit.format} onChange=${(event) => set({ format: event.target.value })}>
-            ${FORMATS.map(([name, text]) => html`<option value=${name} selected=${name === edit.format}>${text}</option>`)}
-          </select>
-        </label>
+        <${Choice}
+          label="Size"
+          value=${edit.fit}
+          options=${FITS}
+          isStacked
+          onTake=${(fit) => set({ fit, width: edit.width || 512, height: edit.height || 512 })}
+        />
+        ${isSized && length("width", "Width")}${isSized && length("height", "Height")}
+        <${Choice} label="Send as" value=${edit.format} options=${FORMATS} isStacked onTake=${(format) => set({ format })} />
         <button type="button" class="small" disabled=${!edit.crop} onClick=${() => set({ crop: null })}>Whole picture</button>
       </div>
     </div>
@@ -95,16 +79,14 @@ function CropBoard({ url, crop, onChange }) {
     setDrawn(null);
   };
   const percent = (name, label) => html`
-    <label class="mini">
-      ${label} %
-      <input
-        type="number"
-        min="0"
-        max="100"
-        value=${roundTo(shown[name] * 100, 1)}
-        onChange=${(event) => onChange(clip({ ...shown, [name]: event.target.valueAsNumber / 100 }))}
-      />
-    </label>
+    <${NumberField}
+      label=${`${label} %`}
+      value=${roundTo(shown[name] * 100, 1)}
+      min=${0}
+      max=${100}
+      isStacked
+      onTake=${(value) => onChange(clip({ ...shown, [name]: value / 100 }))}
+    />
   `;
   return html`
     <div class="crop-board" ref=${board} onPointerDown=${down} onPointerMove=${move} onPointerUp=${up}>
@@ -124,7 +106,7 @@ function CropBoard({ url, crop, onChange }) {
 }
 
 function clip(crop) {
-  const bound = (value, low, high) => (Number.isFinite(value) ? Math.min(high, Math.max(low, value)) : low);
+  const bound = (value, low, high) => Math.min(high, Math.max(low, value));
   const x = bound(crop.x, 0, 1 - SMALLEST);
   const y = bound(crop.y, 0, 1 - SMALLEST);
   return { x, y, width: bound(crop.width, SMALLEST, 1 - x), height: bound(crop.height, SMALLEST, 1 - y) };

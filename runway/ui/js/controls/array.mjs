@@ -1,8 +1,9 @@
 // A list of one item type: add, remove, reorder.
 import { html, useRef } from "../dom.mjs";
-import { IconButton, Icon } from "../icons.mjs";
+import { IconButton } from "../icons.mjs";
 import { firstValue, title } from "../types.mjs";
 import { controlFor } from "./index.mjs";
+import { Button } from "../parts.mjs";
 
 export function ArrayControl({ id, type, value, onChange, context }) {
   const items = value ?? [];
@@ -57,9 +58,7 @@ export function ArrayControl({ id, type, value, onChange, context }) {
           `;
         })}
       </ol>
-      <button type="button" class="small" disabled=${isFull} onClick=${() => onChange([...items, firstValue(type.itemType)])}>
-        <${Icon} name="plus" /> Add item
-      </button>
+      <${Button} icon="plus" disabled=${isFull} onClick=${() => onChange([...items, firstValue(type.itemType)])}>Add item<//>
       ${isFull && html`<span class="muted"> ${type.maxLength} at most</span>`}
     </div>
   `;

@@ -1,9 +1,9 @@
 // A file or directory: uploaded, or named by a path on the server or an address.
 import { upload } from "../api.mjs";
 import { html, useRef, useState } from "../dom.mjs";
-import { Icon } from "../icons.mjs";
 import { tar } from "../media/tar.mjs";
 import { filesOfDrop } from "../media/drop.mjs";
+import { Button } from "../parts.mjs";
 
 export function FileControl({ id, type, value, onChange, errorId }) {
   const [sent, setSent] = useState(null); // {name, size} of what was uploaded, or {problem}
@@ -58,9 +58,7 @@ export function FileControl({ id, type, value, onChange, errorId }) {
         onChange=${pick}
       />
       <div class="row">
-        <button type="button" class="small" disabled=${isBusy} onClick=${() => picker.current.click()}>
-          <${Icon} name="files" /> ${isBusy ? "Uploading…" : isFolder ? "Upload a folder" : "Upload a file"}
-        </button>
+        <${Button} icon="files" disabled=${isBusy} onClick=${() => picker.current.click()}>${isBusy ? "Uploading…" : isFolder ? "Upload a folder" : "Upload a file"}<//>
         <span class="muted" role="status">${sent && !sent.problem && `${sent.name}, ${(sent.size / 1000).toFixed(1)} kB`}</span>
       </div>
       ${sent?.problem && html`<p class="field-error" role="alert">${sent.problem}</p>`}

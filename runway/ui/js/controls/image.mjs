@@ -4,11 +4,14 @@ import { Icon } from "../icons.mjs";
 import { editFor } from "../media/fit.mjs";
 import { blobOf, prepare } from "../media/pictures.mjs";
 import { Adjust } from "./adjust.mjs";
+import { Button } from "../parts.mjs";
 
+const UNSHOWN = "This browser cannot show the picture. It will be sent as it is.";
 const imageIn = (transfer) => [...(transfer?.files ?? [])].find((file) => file.type.startsWith("image/"));
 
 export function ImageControl({ id, type, value, onChange, errorId, context }) {
-  const source = useRef(null); // {blob, uri}: what `value` was made from
+  const source = useRef(null); // {blob, made}: what `value` was made from, and all that was made of it
+  const turn = useRef(0);
   const [edit, setEdit] = useState(() => editFor(type));
   const [isAdjusting, setAdjusting] = useState(false);
   const [problem, setProblem] = useState(null);
@@ -17,15 +20,19 @@ export function ImageControl({ id, type, value, onChange, errorId, context }) {
   const zone = useRef(null);
 
   const make = async (blob, wanted) => {
+    turn.current += 1;
+    const mine = turn.current;
     setProblem(null);
     let uri;
     try {
       uri = await prepare(blob, wanted);
     } catch {
       uri = await prepare(blob, { fit: "original", crop: null, format: "same" }); // the server may know the format
-      setProblem("This browser cannot show the picture. It will be sent as it is.");
+      setProblem(UNSHOWN);
     }
-    source.current = { blob, uri };
+    if (mine !== turn.current) return; // a later edit was asked for meanwhile, and may be done already
+    if (source.current?.blob !== blob) source.current = { blob, made: new Set() };
+    source.current.made.add(uri);
     onChange(uri);
   };
   const take = (blob) => {
@@ -34,14 +41,13 @@ export function ImageControl({ id, type, value, onChange, errorId, context }) {
     setEdit(fresh);
     make(blob, fresh);
   };
+  const original = () => {
+    if (!source.current?.made.has(value)) source.current = { blob: blobOf(value), made: new Set([value]) };
+    return source.current.blob;
+  };
   const change = (wanted) => {
     setEdit(wanted);
-    if (source.current?.uri !== value) source.current = { blob: blobOf(value), uri: value };
-    make(source.current.blob, wanted);
-  };
-  const openAdjust = () => {
-    if (source.current?.uri !== value) source.current = { blob: blobOf(value), uri: value };
-    setAdjusting(!isAdjusting);
+    make(original(), wanted);
   };
 
   useEffect(() => {
@@ -91,10 +97,8 @@ export function ImageControl({ id, type, value, onChange, errorId, context }) {
     />
   `;
   const buttons = html`
-    <button type="button" class="small" onClick=${() => picker.current.click()}>
-      <${Icon} name="image" /> ${value ? "Replace" : "Choose a picture"}
-    </button>
-    <button type="button" class="small" onClick=${pasteButton}><${Icon} name="copy" /> Paste</button>
+    <${Button} icon="image" onClick=${() => picker.current.click()}>${value ? "Replace" : "Choose a picture"}<//>
+    <${Button} icon="copy" onClick=${pasteButton}>Paste<//>
   `;
   return html`
     <div
@@ -123,17 +127,16 @@ export function ImageControl({ id, type, value, onChange, errorId, context }) {
                 src=${value}
                 alt=${`Picture for ${type.name}`}
                 onLoad=${(event) => setSize([event.target.naturalWidth, event.target.naturalHeight])}
+                onError=${() => setProblem(UNSHOWN)}
               />`}
         </div>
         <div class="row image-tools">
           ${buttons}
-          <button type="button" class="small" aria-expanded=${isAdjusting} disabled=${Boolean(problem)} onClick=${openAdjust}>
-            <${Icon} name="crop" /> Adjust
-          </button>
-          <button type="button" class="small" onClick=${() => onChange(undefined)}><${Icon} name="trash" /> Remove</button>
+          <${Button} icon="crop" aria-expanded=${isAdjusting} disabled=${Boolean(problem)} onClick=${() => setAdjusting(!isAdjusting)}>Adjust<//>
+          <${Button} icon="trash" onClick=${() => onChange(undefined)}>Remove<//>
           ${size && html`<span class="muted push">${size[0]} × ${size[1]}</span>`}
         </div>
-        ${isAdjusting && html`<${Adjust} id=${id} blob=${source.current.blob} edit=${edit} onChange=${change} />`}
+        ${isAdjusting && html`<${Adjust} blob=${original()} edit=${edit} onChange=${change} />`}
       `}
       ${!value && problem && html`<p class="field-error" role="alert">${problem}</p>`}
     </div>

@@ -1,5 +1,6 @@
 // Point, bounding box and landmarks, set on the input picture: by pointer, by arrow keys, by numbers.
 import { html, useRef, useState } from "../dom.mjs";
+import { NumberField } from "../parts.mjs";
 import { firstValue, roundTo } from "../types.mjs";
 
 const STEP = 0.01; // of the picture's side, for an arrow key
@@ -70,21 +71,10 @@ export function PlacesControl({ id, type, value, onChange, context }) {
     const [x, y] = points[index];
     set(index, [bound(x + arrow[0] * size), bound(y + arrow[1] * size)]);
   };
-  const number = (label, at, flat) => html`
-    <label class="mini">
-      ${label}
-      <input
-        type="number"
-        step="0.01"
-        value=${flat[at]}
-        onChange=${(event) => {
-          if (!Number.isFinite(event.target.valueAsNumber)) return;
-          const changed = flat.map((old, index) => (index === at ? event.target.valueAsNumber : old));
-          onChange(type.type === "image_bounding_box" ? sorted(changed.slice(0, 2), changed.slice(2)) : changed);
-        }}
-      />
-    </label>
-  `;
+  const setNumber = (at, number) => {
+    const changed = given.map((old, index) => (index === at ? number : old));
+    onChange(type.type === "image_bounding_box" ? sorted(changed.slice(0, 2), changed.slice(2)) : changed);
+  };
   const labels = type.type === "image_point" ? ["X", "Y"] : ["Left", "Top", "Right", "Bottom"];
   return html`
     <div class="places-control">
@@ -108,7 +98,11 @@ export function PlacesControl({ id, type, value, onChange, context }) {
         )}
       </div>
       ${type.type !== "image_landmarks" &&
-      html`<div class="row">${labels.map((label, at) => number(label, at, given))}</div>`}
+      html`<div class="row">
+        ${labels.map(
+          (label, at) => html`<${NumberField} label=${label} value=${given[at]} step="0.01" isStacked onTake=${(number) => setNumber(at, number)} />`,
+        )}
+      </div>`}
     </div>
   `;
 }

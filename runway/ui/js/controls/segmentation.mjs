@@ -3,6 +3,7 @@ import { html, useEffect, useRef, useState } from "../dom.mjs";
 import { Icon, IconButton } from "../icons.mjs";
 import { LabelMap, isGrey } from "../media/label-map.mjs";
 import { dataUri, loadImage } from "../media/pictures.mjs";
+import { Button, NumberField } from "../parts.mjs";
 
 const SIZE = 512; // pixels a side where the type declares none
 const TOOLS = [
@@ -187,9 +188,7 @@ export function SegmentationControl({ id, type, value, onChange, context }) {
       <div class="row">
         <${PictureButton} text="Import a map" name=${`${type.name}-map`} onTake=${async (uri) => (await importPicture(uri), send())} />
         <${PictureButton} text="Picture behind" name=${`${type.name}-backdrop`} onTake=${(uri) => (setBackdrop(uri), setOpacity(60))} />
-        <button type="button" class="small" onClick=${() => (map.current.mark(), map.current.pixels.fill(background), draw(), send())}>
-          <${Icon} name="trash" /> Clear
-        </button>
+        <${Button} icon="trash" onClick=${() => (map.current.mark(), map.current.pixels.fill(background), draw(), send())}>Clear<//>
         ${now && html`<${MapSize} map=${now} onChange=${(width, height) => (begin(width, height), send())} />`}
       </div>
     </div>
@@ -205,17 +204,14 @@ function PictureButton({ text, name, onTake }) {
   };
   return html`
     <input ref=${picker} type="file" accept="image/*" hidden data-upload=${name} onChange=${take} />
-    <button type="button" class="small" onClick=${() => picker.current.click()}><${Icon} name="image" /> ${text}</button>
+    <${Button} icon="image" onClick=${() => picker.current.click()}>${text}<//>
   `;
 }
 
 function MapSize({ map, onChange }) {
-  const field = (name, label, take) => html`
-    <label class="mini inline">
-      ${label} <input type="number" min="1" max="4096" value=${map[name]} onChange=${(event) => event.target.valueAsNumber >= 1 && take(Math.round(event.target.valueAsNumber))} />
-    </label>
-  `;
+  const limits = { min: 1, max: 4096, isInteger: true };
   return html`<span class="row push">
-    ${field("width", "Width", (width) => onChange(width, map.height))}${field("height", "Height", (height) => onChange(map.width, height))}
+    <${NumberField} label="Width" value=${map.width} ...${limits} onTake=${(width) => onChange(width, map.height)} />
+    <${NumberField} label="Height" value=${map.height} ...${limits} onTake=${(height) => onChange(map.width, height)} />
   </span>`;
 }

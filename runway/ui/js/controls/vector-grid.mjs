@@ -1,8 +1,8 @@
 // A square grid of random points; the handle between them is the vector. Anchors can show what the model makes of them.
 import { call } from "../api.mjs";
 import { html, useEffect, useMemo, useRef, useState } from "../dom.mjs";
-import { Icon } from "../icons.mjs";
 import { inGrid, sample, uniform } from "../media/vectors.mjs";
+import { Button, Choice } from "../parts.mjs";
 
 const SIDES = [2, 3, 4, 5];
 const STEP = 0.025; // of the side, for an arrow key
@@ -92,17 +92,10 @@ export function VectorGrid({ type, onChange, context }) {
         </div>
       </div>
       <div class="row">
-        <button type="button" class="small" onClick=${() => setSeed(freshSeed())}><${Icon} name="dice" /> New grid</button>
-        <label class="mini inline">
-          Points
-          <select value=${String(side)} onChange=${(event) => setSide(Number(event.target.value))}>
-            ${SIDES.map((one) => html`<option value=${String(one)} selected=${one === side}>${one} × ${one}</option>`)}
-          </select>
-        </label>
+        <${Button} icon="dice" onClick=${() => setSeed(freshSeed())}>New grid<//>
+        <${Choice} label="Points" value=${side} options=${SIDES.map((one) => [one, `${one} × ${one}`])} onTake=${setSide} />
         ${picture &&
-        html`<button type="button" class="small" disabled=${isBusy} onClick=${preview}>
-          <${Icon} name="image" /> ${isBusy ? "Drawing…" : "Show pictures"}
-        </button>`}
+        html`<${Button} icon="image" disabled=${isBusy} onClick=${preview}>${isBusy ? "Drawing…" : "Show pictures"}<//>`}
       </div>
     </div>
   `;

@@ -6,6 +6,7 @@ import { numbersIn } from "../media/vectors.mjs";
 import { sampleVector } from "../types.mjs";
 import { favourites } from "./favourites.mjs";
 import { VectorGrid } from "./vector-grid.mjs";
+import { Button } from "../parts.mjs";
 
 export function VectorControl({ id, type, value, onChange, errorId, context }) {
   const [isPasting, setPasting] = useState(false);
@@ -19,9 +20,7 @@ export function VectorControl({ id, type, value, onChange, errorId, context }) {
     <div class="vector-control">
       <${Strip} values=${numbers} label=${`${type.name}: ${numbers.length} numbers`} />
       <div class="row">
-        <button type="button" class="small" id=${id} aria-describedby=${errorId} onClick=${() => onChange(sampleVector(type))}>
-          <${Icon} name="dice" /> Random
-        </button>
+        <${Button} icon="dice" id=${id} aria-describedby=${errorId} onClick=${() => onChange(sampleVector(type))}>Random<//>
         <button type="button" class="small" aria-expanded=${isPasting} onClick=${() => setPasting(!isPasting)}>Paste</button>
         <button
           type="button"
@@ -31,7 +30,7 @@ export function VectorControl({ id, type, value, onChange, errorId, context }) {
         >
           Copy
         </button>
-        <button type="button" class="small" disabled=${!numbers.length} onClick=${keepIt}><${Icon} name="star" /> Keep</button>
+        <${Button} icon="star" disabled=${!numbers.length} onClick=${keepIt}>Keep<//>
         <button type="button" class="small" aria-expanded=${isGridOpen} onClick=${() => setGridOpen(!isGridOpen)}>Grid</button>
         <span class="muted" role="status">${note}</span>
       </div>

@@ -9,6 +9,7 @@ import { ExportDialog } from "./export-dialog.mjs";
 import { pictureNames, picturesOf, save } from "./exports.mjs";
 import { HistoryStrip } from "./history-strip.mjs";
 import { OutputField } from "./index.mjs";
+import { Button } from "../parts.mjs";
 
 export function OutputCard({ session }) {
   const { shown, run, failure, history } = useStore(session.store);
@@ -24,7 +25,7 @@ export function OutputCard({ session }) {
           <${LiveRecording} session=${session} />
           ${isOld &&
           html`<button type="button" class="small" onClick=${() => session.setValues(shown.inputs)}>Use these inputs</button>`}
-          <button type="button" class="small" disabled=${!shown} onClick=${() => setExporting(true)}><${Icon} name="download" /> Export</button>
+          <${Button} icon="download" disabled=${!shown} onClick=${() => setExporting(true)}>Export<//>
         </span>
       </div>
       ${run?.kind === "one" && html`<${Progress} run=${run} label="Progress of the run" />`}
@@ -64,8 +65,6 @@ function LiveRecording({ session }) {
     if (blob) save(blob, `${session.command.name}-live.${kind[0]}`);
   };
   return html`
-    <button type="button" class=${`small ${onEntry ? "is-recording" : ""}`} aria-pressed=${Boolean(onEntry)} onClick=${onEntry ? stop : start}>
-      <${Icon} name="record" /> ${onEntry ? "Stop and save" : "Record"}
-    </button>
+    <${Button} icon="record" class=${`small ${onEntry ? "is-recording" : ""}`} aria-pressed=${Boolean(onEntry)} onClick=${onEntry ? stop : start}>${onEntry ? "Stop and save" : "Record"}<//>
   `;
 }

@@ -4,6 +4,7 @@ import { Dialog } from "../dialog.mjs";
 import { html, useEffect, useRef, useState } from "../dom.mjs";
 import { Icon } from "../icons.mjs";
 import { record, videoKinds } from "../media/recorder.mjs";
+import { Choice, NumberField } from "../parts.mjs";
 import { title } from "../types.mjs";
 import { csv, json, picturesOf, pictureNames, pngOf, pngSequence, save } from "./exports.mjs";
 
@@ -58,24 +59,10 @@ export function ExportDialog({ session, onClose }) {
   return html`
     <${Dialog} title="Export" onClose=${onClose}>
       <div class="row">
-        <label class="mini">
-          Results
-          <select value=${scope} onChange=${(event) => setScope(event.target.value)}>
-            ${scopes.map(([one, text]) => html`<option value=${one} selected=${one === scope}>${text}</option>`)}
-          </select>
-        </label>
+        <${Choice} label="Results" value=${scope} options=${scopes} isStacked onTake=${setScope} />
         ${names.length > 1 &&
-        html`<label class="mini">
-          Pictures of
-          <select value=${name} onChange=${(event) => setName(event.target.value)}>
-            ${names.map((one) => html`<option value=${one} selected=${one === name}>${title(one)}</option>`)}
-          </select>
-        </label>`}
-        ${names.length > 0 &&
-        html`<label class="mini">
-          Frames a second
-          <input type="number" min="1" max="60" value=${fps} onChange=${(event) => event.target.valueAsNumber >= 1 && setFps(event.target.valueAsNumber)} />
-        </label>`}
+        html`<${Choice} label="Pictures of" value=${name} options=${names.map((one) => [one, title(one)])} isStacked onTake=${setName} />`}
+        ${names.length > 0 && html`<${NumberField} label="Frames a second" value=${fps} min=${1} max=${60} isStacked onTake=${setFps} />`}
       </div>
       <div class="export-options">
         ${names.length > 0 &&

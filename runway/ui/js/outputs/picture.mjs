@@ -1,6 +1,7 @@
 // A picture that can be zoomed, dragged, and compared with the one it was made from.
 import { html, useEffect, useRef, useState } from "../dom.mjs";
-import { Icon, IconButton } from "../icons.mjs";
+import { IconButton } from "../icons.mjs";
+import { Button } from "../parts.mjs";
 
 const MOST = 16;
 const SMALL = 200; // pixels of width; narrower pictures are enlarged to be seen
@@ -28,9 +29,7 @@ export function PictureView({ type, value, entry, command }) {
       <//>
       <div class="row picture-foot">
         ${before &&
-        html`<button type="button" class="small" aria-pressed=${isComparing} onClick=${() => setComparing(!isComparing)}>
-          <${Icon} name="compare" /> Compare
-        </button>`}
+        html`<${Button} icon="compare" aria-pressed=${isComparing} onClick=${() => setComparing(!isComparing)}>Compare<//>`}
         ${isComparing &&
         html`<input
           type="range"

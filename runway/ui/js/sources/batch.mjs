@@ -5,6 +5,7 @@ import { filesOfDrop } from "../media/drop.mjs";
 import { editFor } from "../media/fit.mjs";
 import { prepare } from "../media/pictures.mjs";
 import { fromCell, parseCsv, parseJsonRows } from "../media/rows.mjs";
+import { Button, NumberField } from "../parts.mjs";
 import { Progress } from "../progress.mjs";
 import { useStore } from "../store.mjs";
 import { Feed } from "./index.mjs";
@@ -81,14 +82,9 @@ export function BatchSource({ session }) {
       ${problem && html`<p class="notice" role="alert"><${Icon} name="warn" />${problem}</p>`}
       <div class="row">
         ${run
-          ? html`<button type="button" class="stop" onClick=${() => session.stop()}><${Icon} name="stop" /> Stop</button>`
-          : html`<button type="button" class="primary" disabled=${!items.length} onClick=${() => session.batch(items, parallel)}>
-              <${Icon} name="play" /> Run ${items.length || ""}
-            </button>`}
-        <label class="mini inline">
-          At a time
-          <input type="number" min="1" max="32" value=${parallel} onChange=${(event) => event.target.valueAsNumber >= 1 && setParallel(Math.min(32, Math.round(event.target.valueAsNumber)))} />
-        </label>
+          ? html`<${Button} icon="stop" class="stop" onClick=${() => session.stop()}>Stop<//>`
+          : html`<${Button} icon="play" class="primary" disabled=${!items.length} onClick=${() => session.batch(items, parallel)}>Run ${items.length || ""}<//>`}
+        <${NumberField} label="At a time" value=${parallel} min=${1} max=${32} isInteger onTake=${setParallel} />
         <${Feed} session=${session} />
       </div>
       ${run && html`<${Progress} run=${run} label="Batch" />`}

@@ -3,6 +3,7 @@ import { html, useEffect, useRef, useState } from "../dom.mjs";
 import { Icon } from "../icons.mjs";
 import { editFor } from "../media/fit.mjs";
 import { grab } from "../media/pictures.mjs";
+import { Button, Choice } from "../parts.mjs";
 import { useStore } from "../store.mjs";
 import { Feed } from "./index.mjs";
 import { MaxSide } from "./size.mjs";
@@ -70,10 +71,8 @@ export function CameraSource({ session }) {
       ${problem && html`<p class="notice" role="alert"><${Icon} name="warn" />${problem}</p>`}
       <div class="row">
         ${run
-          ? html`<button type="button" class="stop" onClick=${() => session.stop()}><${Icon} name="stop" /> Stop</button>`
-          : html`<button type="button" class="primary" disabled=${!isReady} onClick=${() => session.loop(frame)}>
-              <${Icon} name="play" /> Start live
-            </button>`}
+          ? html`<${Button} icon="stop" class="stop" onClick=${() => session.stop()}>Stop<//>`
+          : html`<${Button} icon="play" class="primary" disabled=${!isReady} onClick=${() => session.loop(frame)}>Start live<//>`}
         <button
           type="button"
           disabled=${!isReady || Boolean(run)}
@@ -87,13 +86,13 @@ export function CameraSource({ session }) {
         </button>
       </div>
       <div class="row">
-        <label class="mini inline">
-          Device
-          <select value=${device} disabled=${Boolean(run)} onChange=${(event) => setDevice(event.target.value)}>
-            <option value="">Default</option>
-            ${devices.map((one, index) => html`<option value=${one.deviceId}>${one.label || `Camera ${index + 1}`}</option>`)}
-          </select>
-        </label>
+        <${Choice}
+          label="Device"
+          value=${device}
+          disabled=${Boolean(run)}
+          options=${[["", "Default"], ...devices.map((one, index) => [one.deviceId, one.label || `Camera ${index + 1}`])]}
+          onTake=${setDevice}
+        />
         <${MaxSide} value=${maxSide} onChange=${setMaxSide} />
         <label class="mini inline"><input type="checkbox" checked=${isMirrored} onChange=${(event) => setMirrored(event.target.checked)} /> Mirror</label>
         <${Feed} session=${session} />

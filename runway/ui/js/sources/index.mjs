@@ -1,6 +1,7 @@
 // Where a command's inputs come from, besides the controls.
 import { html } from "../dom.mjs";
 import { Icon } from "../icons.mjs";
+import { Choice } from "../parts.mjs";
 import { useStore } from "../store.mjs";
 import { BatchSource } from "./batch.mjs";
 import { CameraSource } from "./camera.mjs";
@@ -51,12 +52,6 @@ export function Feed({ session }) {
   const { feed } = useStore(session.store);
   const images = session.command.inputs.filter((type) => type.type === "image");
   if (images.length < 2) return null;
-  return html`
-    <label class="mini inline">
-      Into
-      <select value=${feed} onChange=${(event) => session.store.set({ feed: event.target.value })}>
-        ${images.map((type) => html`<option value=${type.name} selected=${type.name === feed}>${type.name}</option>`)}
-      </select>
-    </label>
-  `;
+  const options = images.map((type) => [type.name, type.name]);
+  return html`<${Choice} label="Into" value=${feed} options=${options} onTake=${(name) => session.store.set({ feed: name })} />`;
 }

@@ -3,8 +3,9 @@ import { html, useEffect, useRef, useState } from "../dom.mjs";
 import { Icon } from "../icons.mjs";
 import { grab } from "../media/pictures.mjs";
 import { useStore } from "../store.mjs";
-import { Feed } from "./index.mjs";
+import { Button, NumberField } from "../parts.mjs";
 import { Progress } from "../progress.mjs";
+import { Feed } from "./index.mjs";
 import { MaxSide } from "./size.mjs";
 
 export function VideoSource({ session }) {
@@ -71,17 +72,14 @@ export function VideoSource({ session }) {
         : html`<div class="drop-zone"><${Icon} name="film" /><p>Drop a video here</p></div>`}
       ${problem && html`<p class="notice" role="alert"><${Icon} name="warn" />${problem}</p>`}
       <div class="row">
-        <button type="button" disabled=${Boolean(run)} onClick=${() => picker.current.click()}><${Icon} name="film" /> Choose a video</button>
+        <${Button} icon="film" disabled=${Boolean(run)} onClick=${() => picker.current.click()} class="">Choose a video<//>
         ${run
-          ? html`<button type="button" class="stop" onClick=${() => session.stop()}><${Icon} name="stop" /> Stop</button>`
-          : html`<button type="button" class="primary" disabled=${!duration} onClick=${start}><${Icon} name="play" /> Run ${total} frames</button>`}
+          ? html`<${Button} icon="stop" class="stop" onClick=${() => session.stop()}>Stop<//>`
+          : html`<${Button} icon="play" class="primary" disabled=${!duration} onClick=${start}>Run ${total} frames<//>`}
       </div>
       ${run && html`<${Progress} run=${run} label="Frames" />`}
       <div class="row">
-        <label class="mini inline">
-          Frames a second
-          <input type="number" min="0.1" max="60" step="any" value=${fps} onChange=${(event) => event.target.valueAsNumber > 0 && setFps(event.target.valueAsNumber)} />
-        </label>
+        <${NumberField} label="Frames a second" value=${fps} min=${0.1} max=${60} onTake=${setFps} />
         <${MaxSide} value=${maxSide} onChange=${setMaxSide} />
         <${Feed} session=${session} />
       </div>
