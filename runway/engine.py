@@ -76,6 +76,9 @@ class Engine(ABC):
         if self.watch is not None and call is not None:
             self.watch(call, None)
 
+    def note_encoded(self, command: str, seconds: float) -> None:  # noqa: B027 - only some count
+        """The answer of a call was written as JSON in this time; on the server's event loop."""
+
 
 def call_and_wait(engine: Engine, call: Invocation) -> Output:
     """The final output of a call that is not a stream; blocks the calling thread."""

@@ -14,6 +14,7 @@ from typing import Any
 
 from runway.downloads import FilePolicy, file_session
 from runway.exceptions import InferenceError, RunwayError, SetupError
+from runway.host_copies import to_host
 from runway.manifest import Command, Fields
 
 
@@ -163,7 +164,8 @@ def run_batch(
                 good.append(index)
             except RunwayError as error:
                 results[index] = carried(error)
-        for index, outcome in zip(good, _run_items(command, model, inputs), strict=True):
+        returned = to_host(_run_items(command, model, inputs), command.outputs.portable_names)
+        for index, outcome in zip(good, returned, strict=True):
             results[index] = _outcome(command, outcome, calls[index])
     return [result for result in results if result is not None]
 

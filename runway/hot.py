@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from threading import get_ident
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
@@ -54,6 +55,7 @@ class HotCommands:
     def __init__(self, app: Flask, engine: Engine, pool: CodecPool) -> None:
         self.engine = engine
         self.pool = pool
+        self.exchange: type[HotExchange] = HotExchange
         self.compress_min_bytes: int = app.config["COMPRESS_MIN_SIZE"]
         self._only_flask = _has_own_hooks(app)
         self._names: dict[bytes, str] = {}
@@ -124,6 +126,7 @@ class HotExchange:
         "_cancel",
         "_command",
         "_connection",
+        "_encoded_s",
         "_loop",
         "_parts",
         "_size",
@@ -161,6 +164,7 @@ class HotExchange:
         self._size = 0
         self._call: exchange.Call | None = None
         self._cancel: Cancel | None = None
+        self._encoded_s: float | None = None
 
     def begin(self) -> None:
         """Look at the head: a body that says it is too long is refused before it comes."""
@@ -243,7 +247,9 @@ class HotExchange:
 
     def _encode(self, output: Output) -> exchange.Response:
         assert self._call is not None
+        began = perf_counter()
         response = exchange.answer(self._call.encode(output))
+        self._encoded_s = perf_counter() - began
         if self.hot.engine.watch is not None:
             self.hot.engine.watch(self._call, response.body)
         return response
@@ -286,6 +292,8 @@ class HotExchange:
     def _respond(self, response: exchange.Response) -> None:
         if not self.disconnected and not self.response_complete:
             self.response_complete = True
+            if self._encoded_s is not None:
+                self.hot.engine.note_encoded(self._command.name, self._encoded_s)
             self._connection.respond(self, response)
 
 

@@ -59,7 +59,7 @@ class RunwayHttpProtocol(HttpToolsProtocol):
             command = self._hot.command_at(self.url)
             if command is not None:
                 keep_alive = parser.should_keep_alive() and parser.get_http_version() != "1.0"
-                hot = HotExchange(self._hot, command, self.headers, self, keep_alive)
+                hot = self._hot.exchange(self._hot, command, self.headers, self, keep_alive)
                 self.cycle = hot
                 hot.begin()
                 if self.expect_100_continue and not hot.response_complete:
@@ -76,14 +76,14 @@ class RunwayHttpProtocol(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         """A part of a body; without a cycle it belongs to a request that was answered before its end."""
-        if type(self.cycle) is HotExchange:
+        if isinstance(self.cycle, HotExchange):
             self.cycle.receive(body)
         elif self.cycle is not None:
             super().on_body(body)
 
     def on_message_complete(self) -> None:
         """A request is whole."""
-        if type(self.cycle) is HotExchange:
+        if isinstance(self.cycle, HotExchange):
             self.cycle.complete()
         elif self.cycle is not None:
             super().on_message_complete()
@@ -115,7 +115,7 @@ class RunwayHttpProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client left."""
-        if type(self.cycle) is HotExchange:
+        if isinstance(self.cycle, HotExchange):
             self.cycle.abandon()
             self.cycle = None
         super().connection_lost(exc)

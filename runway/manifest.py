@@ -43,6 +43,7 @@ class Fields:
         self._missing = missing
         self._portable = {name: is_portable(t) for name, t in self.types.items()}
         self.is_portable = all(self._portable.values())
+        self.portable_names = frozenset(name for name, is_so in self._portable.items() if is_so)
         self._required = [name for name, t in self.types.items() if not hasattr(t, "default")]
         self.is_bulky = any(t.bulky for t in self.types.values())
 

@@ -130,6 +130,10 @@ class Dispatcher(Engine):
         self._loop.call_soon_threadsafe(accept)
         return lambda: self._on_loop(cancel)
 
+    def note_encoded(self, command: str, seconds: float) -> None:
+        """Count it for `GET /metrics`."""
+        self.tallies.observe_encode(command, seconds)
+
     def setup(self, options: Mapping[str, Any]) -> None:
         """Give all workers the new options; blocks the calling thread, which must not be the loop's."""
         self.manifest.options.decode(options)

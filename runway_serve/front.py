@@ -151,11 +151,15 @@ def build(config: FrontConfig, loop: asyncio.AbstractEventLoop) -> Any:
     from runway import exchange
     from runway.app import create_app
     from runway.asgi import RunwayASGI
+    from runway.trace import trace_file
     from runway_serve.dispatcher import Dispatcher
     from runway_serve.metrics import CONTENT_TYPE, Metrics
+    from runway_serve.trace import TracedExchange, traced_dispatcher
 
     control = ControlChannel(config.control_address, loop)
-    dispatcher = Dispatcher(config, loop, control.tell)
+    trace = trace_file("front")
+    kind = Dispatcher if trace is None else traced_dispatcher(trace)
+    dispatcher = kind(config, loop, control.tell)
     folder = Path(config.control_address.removeprefix("ipc://")).parent
     app = create_app(dispatcher, uploads_folder(folder))
 
@@ -179,7 +183,10 @@ def build(config: FrontConfig, loop: asyncio.AbstractEventLoop) -> Any:
             dispatcher.drain()
 
     control.listen(hear)
-    return RunwayASGI(app, dispatcher)
+    server = RunwayASGI(app, dispatcher)
+    if trace is not None:
+        server.hot.exchange = TracedExchange
+    return server
 
 
 class FrontApplication(BaseApplication):  # type: ignore[misc]

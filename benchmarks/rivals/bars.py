@@ -75,9 +75,9 @@ def verdicts(results: Results) -> Iterator[Verdict]:
     for bar in BARS:
         if verdict := bar.verdict(results):
             yield verdict
-    for clients in (32, 128):
-        one, two = Point("W2", clients).label, Point("W5", clients).label
-        yield from _quotient(results, "requests_per_s", two, one, 1.95, is_least=True)
+    # At 32 clients two devices get batches of 16, and 2 * 16 / 13.2 ms is only 1.24 times 32 / 16.4 ms.
+    one, two = Point("W2", 128).label, Point("W5", 128).label
+    yield from _quotient(results, "requests_per_s", two, one, 1.95, is_least=True)
     mixed, alone = Point("W7", has_images=True).label, Point("W7").label
     yield from _quotient(results, "p99_ms", mixed, alone, 3.0, is_least=False)
 

@@ -33,6 +33,7 @@ class Contender:
     wrap: Callable[[str, Body], Any] = _same  # what it is sent
     unwrap: Callable[[str, Any], Body] = _same  # what its answer says
     needs: tuple[str, ...] = field(default=())  # programs that pip does not bring
+    interpreter: str = sys.executable  # that makes its environment
 
     def command(self, workload: str) -> list[str]:
         """How it is started; `{port}` is put in later. Installs it first.
@@ -42,7 +43,7 @@ class Contender:
         """
         if self.name == OURS:
             return _our_command(workload)
-        python = environment.python_of(self.folder, self.needs)
+        python = environment.python_of(self.folder, self.needs, self.interpreter)
         return [str(python), str(HERE / self.folder / "server.py")]
 
 
@@ -96,7 +97,11 @@ CONTENDERS: Mapping[str, Contender] = {
         Contender("litserve", "litserve"),
         Contender("bentoml", "bentoml", wrap=_wrap_bento, unwrap=_unwrap_bento),
         Contender("torchserve", "torchserve", path=_torchserve_path, needs=("java",)),
-        Contender("pytriton", "pytriton", _tensor_path, _wrap_tensor, _unwrap_tensor),
+        Contender(
+            *("pytriton", "pytriton", _tensor_path, _wrap_tensor, _unwrap_tensor),
+            # its backend carries a Python 3.11 older than 3.11.7 and fails on a newer standard library
+            interpreter="/usr/bin/python3",
+        ),
         Contender("ray-serve", "ray_serve"),
         Contender("mlserver", "mlserver", _tensor_path, _wrap_tensor, _unwrap_tensor),
         Contender("flask", "flask_gunicorn"),

@@ -19,7 +19,9 @@ class NotInstalledError(RuntimeError):
     """A rival's packages could not be installed; the message is the installer's last line."""
 
 
-def python_of(rival: str, programs: tuple[str, ...] = ()) -> Path:
+def python_of(
+    rival: str, programs: tuple[str, ...] = (), interpreter: str = sys.executable
+) -> Path:
     """Interpreter of the rival's environment; makes the environment where it is missing or out of date.
 
     Torch is a folder shared by all, behind their own packages in the search path: it would be 900 MB for each.
@@ -27,7 +29,7 @@ def python_of(rival: str, programs: tuple[str, ...] = ()) -> Path:
     Raises:
         NotInstalledError: pip refused, or one of the programs it needs besides is missing.
     """
-    for program in programs:
+    for program in (*programs, interpreter):
         if shutil.which(program) is None:
             raise NotInstalledError(f"needs the program {program}, which is not installed")
     requirements = Path(__file__).parent / rival / "requirements.txt"
@@ -36,7 +38,7 @@ def python_of(rival: str, programs: tuple[str, ...] = ()) -> Path:
     stamp = folder / "requirements.sha256"
     wanted = hashlib.sha256(requirements.read_bytes()).hexdigest()
     if not stamp.exists() or stamp.read_text() != wanted:
-        _run([sys.executable, "-m", "venv", "--clear", str(folder)])
+        _run([interpreter, "-m", "venv", "--clear", str(folder)])
         _run([*_pip(python), "-r", str(requirements)])
         site = _run([str(python), "-c", "import site; print(site.getsitepackages()[0])"]).strip()
         Path(site, "shared_torch.pth").write_text(f"{_torch_folder(python)}\n")

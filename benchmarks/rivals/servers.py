@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -22,6 +23,7 @@ from runway_serve.bench import process_tree
 START_LIMIT_S = 90.0
 STOP_LIMIT_S = 3.0
 LOG_TAIL_LINES = 3
+ERROR_LINE = re.compile(r"\b\w*(Error|Exception)\b: |\bERROR\b|\[ALERT\]")
 PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 
 _roots: set[int] = set()  # first processes of living servers; touched by the main thread only
@@ -45,7 +47,8 @@ class Server:
     def __init__(self, name: str, command: list[str], workload: str, knobs: Mapping[str, Any]):
         self.name = name
         self.port = _free_port()
-        self._folder = Path(tempfile.mkdtemp(prefix=f"rivals-{name}-"))
+        # short: Unix sockets are made below it, and their paths may have 107 bytes
+        self._folder = Path(tempfile.mkdtemp(prefix="rivals-"))
         self._command = [part.replace("{port}", str(self.port)) for part in command]
         self._environment = {
             "PATH": os.environ["PATH"],
@@ -105,9 +108,11 @@ class Server:
         return self._process.pid
 
     def log_tail(self) -> str:
-        """The last words of its log."""
-        lines = (self._folder / "log").read_text("utf8", "replace").strip().splitlines()
-        return " | ".join(line.strip() for line in lines[-LOG_TAIL_LINES:])[-400:]
+        """The last errors of its log, or its last words if it names none."""
+        text = (self._folder / "log").read_text("utf8", "replace")
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        errors = [line for line in lines if ERROR_LINE.search(line)]
+        return " | ".join((errors or lines)[-LOG_TAIL_LINES:])[-400:]
 
     def age_s(self) -> float:
         """Seconds since its start."""

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
-import contextlib
 import json
 import resource
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from runway_serve.bench.body import read_body, read_headers
 from runway_serve.bench.measurement import Measurement, Step, measure
+from runway_serve.bench.on_loop import on_loop
 from runway_serve.bench.plot import draw, require_matplotlib
 from runway_serve.bench.progress import Progress
 from runway_serve.bench.report import document, table
@@ -197,31 +196,6 @@ def report(
             Path(flags.json).write_text(text + "\n")
         except OSError as error:
             raise BenchError(f"--json {flags.json}: {error.strerror}") from error
-
-
-def on_loop(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Result of a coroutine function on the fastest loop there is; Ctrl-C cancels it and waits for its end."""
-    loop = _new_loop()
-    asyncio.set_event_loop(loop)
-    task = loop.create_task(work())
-    try:
-        return loop.run_until_complete(task)
-    except KeyboardInterrupt:
-        task.cancel()  # it closes its connections
-        with contextlib.suppress(asyncio.CancelledError):
-            loop.run_until_complete(task)
-        raise
-    finally:
-        asyncio.set_event_loop(None)
-        loop.close()
-
-
-def _new_loop() -> asyncio.AbstractEventLoop:
-    try:
-        import uvloop
-    except ImportError:  # not on every platform
-        return asyncio.new_event_loop()
-    return uvloop.new_event_loop()
 
 
 def allow_files(connections: int) -> None:

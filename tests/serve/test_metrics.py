@@ -86,6 +86,7 @@ def test_counts_equal_what_was_sent_and_batches_what_was_answered():
         expected = sum(count for size, count in batches.items() if size <= bound)
         assert value(found, "batch_size_bucket", command="double", le=str(bound)) == expected
     assert value(found, "queue_wait_seconds_count", command="double") == 24
+    assert value(found, "encode_seconds_count", command="double") == 24
     assert value(found, "run_seconds_count", command="double") == total
     assert value(found, "run_seconds_bucket", command="double", le="+Inf") == total
     assert (

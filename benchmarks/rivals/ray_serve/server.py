@@ -1,20 +1,32 @@
 """Ray Serve: https://docs.ray.io/en/latest/serve/advanced-guides/dyn-req-batch.html and .../performance.html.
 
 Batches by `@serve.batch`; a plain Starlette request instead of FastAPI; `max_ongoing_requests` above the number of
-clients, as batching needs it; RAY_SERVE_THROUGHPUT_OPTIMIZED=1, and its HAProxy front where the program is installed.
+clients, as batching needs it; RAY_SERVE_THROUGHPUT_OPTIMIZED=1 and RAY_SERVE_ENABLE_HA_PROXY=1 as in
+https://docs.ray.io/en/master/kuberay/user-guides/serve-high-throughput.html.
 """
 
 import os
 import signal
 
-os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1"}
+from benchmarks.rivals.work import Job, free_port, knob, port, served
 
-import ray
-from ray import serve
-from starlette.requests import Request
-from starlette.responses import JSONResponse
+HOME = os.environ["HOME"]
+os.environ |= {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_SERVE_THROUGHPUT_OPTIMIZED": str(knob("throughput_optimized", 1)),
+    "RAY_SERVE_ENABLE_HA_PROXY": str(knob("ha_proxy", 1)),
+    "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": f"{HOME}/ha/haproxy.cfg",
+    "RAY_SERVE_HAPROXY_SOCKET_PATH": f"{HOME}/ha/admin.sock",
+    "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": f"{HOME}/ha",
+    "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": f"{HOME}/ha/server-state",
+    "RAY_SERVE_HAPROXY_METRICS_PORT": str(free_port()),
+    "RAY_SERVE_HAPROXY_STATS_PORT": str(free_port()),
+}
 
-from benchmarks.rivals.work import Job, knob, port, served
+import ray  # noqa: E402 (it reads the environment)
+from ray import serve  # noqa: E402 (it reads the environment)
+from starlette.requests import Request  # noqa: E402 (it reads the environment)
+from starlette.responses import JSONResponse  # noqa: E402 (it reads the environment)
 
 NAME, WORKLOAD = served()
 CORES = 2
@@ -55,12 +67,11 @@ class Many:
 
 def main() -> None:
     """Serve until SIGTERM."""
-    home = os.environ["HOME"]
     ray.init(
         num_cpus=CORES,
         include_dashboard=False,
         object_store_memory=OBJECT_STORE_BYTES,
-        _temp_dir=home,
+        _temp_dir=HOME,
         logging_level="ERROR",
     )
     options = {"host": "127.0.0.1", "port": port(), "location": "HeadOnly"}

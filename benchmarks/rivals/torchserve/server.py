@@ -13,6 +13,14 @@ from benchmarks.rivals.work import free_port, knob, port, served
 NAME, WORKLOAD = served()
 CORES = 2
 JOB_QUEUE_SIZE = 1000
+# Warnings only, as in .../logging.html: by default each request is logged several times.
+LOGGING = """\
+<?xml version="1.0" encoding="UTF-8"?>
+<Configuration>
+  <Appenders><Console name="STDOUT"><PatternLayout pattern="%p %c %m%n"/></Console></Appenders>
+  <Loggers><Root level="warn"><AppenderRef ref="STDOUT"/></Root></Loggers>
+</Configuration>
+"""
 
 
 def archive(store: Path, command: str) -> None:
@@ -48,9 +56,13 @@ if __name__ == "__main__":
         f"job_queue_size={JOB_QUEUE_SIZE}\n"
         "async_logging=true\ndisable_token_authorization=true\n"
     )
+    logging = home / "log4j2.xml"
+    logging.write_text(LOGGING)
+    os.environ["TEMP"] = str(home)  # where it puts its inner sockets
     os.environ |= {"LOG_LOCATION": str(home), "METRICS_LOCATION": str(home)}
     # its launcher and its workers look for programs of the environment in the path
     os.environ["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     program = str(Path(sys.executable).with_name("torchserve"))
     flags = ["--start", "--foreground", "--no-config-snapshots", "--ts-config", str(configuration)]
+    flags += ["--log-config", str(logging)]
     os.execv(program, [program, *flags])

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from runway_serve.bench.cli import on_loop
 from runway_serve.bench.load import Load
+from runway_serve.bench.on_loop import on_loop
 from runway_serve.bench.tally import Tally
 from tests.serving import Served, serve
 

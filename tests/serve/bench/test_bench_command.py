@@ -168,7 +168,10 @@ class TestTable:
             assert process.stderr is not None
             assert process.stderr.readline().startswith("500/s offered: ")
             process.send_signal(signal.SIGINT)
-            out, err = process.communicate(timeout=30)
+            try:
+                out, err = process.communicate(timeout=30)
+            finally:
+                process.kill()
 
         assert process.returncode == 130
         assert err.splitlines()[-1] == "stopped"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from runway_serve.bench.cli import on_loop
 from runway_serve.bench.closed_loop import ClosedLoop
+from runway_serve.bench.on_loop import on_loop
 from runway_serve.bench.open_loop import OpenLoop
 from runway_serve.bench.tally import Tally
 from runway_serve.bench.target import Target
