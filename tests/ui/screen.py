@@ -49,8 +49,9 @@ class Screen:
         fragment = (
             path if path.startswith("#") or not path else f"#/{quote(f'run/{path}', safe='')}"
         )
+        self.page.goto("about:blank")  # a change of the fragment alone would not load anything
         self.page.goto(f"{self.url}/ui/{fragment}")
-        self.page.wait_for_selector("main#view")
+        self.page.wait_for_selector("#view")
 
     def until(self, claim: str, arg: Any = None) -> None:
         """Wait until a JavaScript expression is true; `arg` is its `arg`."""

@@ -244,7 +244,8 @@ class Gate(BaseHTTPRequestHandler):
                 401, {"Content-Type": "application/json"}, b'{"error": "Unauthorized."}'
             )
         connection = http.client.HTTPConnection(self.target, timeout=30)
-        headers = {key: value for key, value in self.headers.items() if key != "Accept-Encoding"}
+        dropped = ("accept-encoding", "connection", "upgrade")
+        headers = {key: value for key, value in self.headers.items() if key.lower() not in dropped}
         connection.request(self.command, path, body, headers)
         answer = connection.getresponse()
         content = answer.read()
@@ -305,7 +306,7 @@ def test_the_token_is_asked_for_and_kept_for_the_tab(browser, model):
         dialog.get_by_text("refused that token").wait_for()
         dialog.get_by_label("Access token").fill(TOKEN)
         page.keyboard.press("Enter")
-        page.wait_for_selector("main#view")
+        page.wait_for_selector("#view")
         page.fill("#input-prompt", "let in")
         page.click("button.run")
         page.wait_for_function(
@@ -335,4 +336,4 @@ def test_time_to_first_view_is_told(open_screen, record_property):
     screen.page.wait_for_selector("button.run")
 
     record_property("first_view_ms", round((time.monotonic() - began) * 1000))
-    assert screen.page.locator("main#view").is_visible()
+    assert screen.page.locator("#view").is_visible()

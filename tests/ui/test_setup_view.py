@@ -41,6 +41,18 @@ def test_start_sets_the_model_up_and_shows_the_first_command(open_screen, own, p
     assert used["weights"] == "1 2 3"
 
 
+def test_the_foot_tells_of_workers_and_queue(open_screen, own):
+    screen = open_screen("speak", url=own.url)
+    foot = screen.page.locator(".foot")
+    foot.get_by_text("Running", exact=True).wait_for()
+    screen.run()
+
+    assert "median" in foot.inner_text()
+    if own.get("/ready").status_code == 200:
+        foot.get_by_text("1 worker").wait_for()
+        foot.get_by_text("0 queued").wait_for()
+
+
 def test_the_authors_error_is_shown(open_screen, own, photo):
     screen = open_screen("#/setup", url=own.url, expects_errors=True)
     fill_options(screen, photo)
@@ -73,15 +85,3 @@ def test_a_missing_option_is_marked(open_screen, own):
     alert = screen.field("anything").get_by_role("alert")
     alert.wait_for()
     assert "Missing option: anything." in alert.inner_text()
-
-
-def test_the_foot_tells_of_workers_and_queue(open_screen, own):
-    screen = open_screen("speak", url=own.url)
-    foot = screen.page.locator(".foot")
-    foot.get_by_text("Running").wait_for()
-    screen.run()
-
-    assert "median" in foot.inner_text()
-    if own.get("/ready").status_code == 200:
-        foot.get_by_text("1 worker").wait_for()
-        foot.get_by_text("0 queued").wait_for()

@@ -10,7 +10,7 @@ export function Failure({ failure, heading }) {
       ${failure.traceback.length > 0 &&
       html`<details>
         <summary>Traceback</summary>
-        <pre class="code" tabindex="0" aria-label="Traceback">${failure.traceback.join("\n")}</pre>
+        <pre role="group" class="code" tabindex="0" aria-label="Traceback">${failure.traceback.join("\n")}</pre>
       </details>`}
     </div>
   `;

@@ -29,8 +29,10 @@ function Page() {
     </header>
     ${meta
       ? html`
-          <main id="view" role="tabpanel" aria-labelledby=${tabId(view)} tabindex="-1">
-            ${current ? html`<${CommandView} key=${view} session=${current} />` : html`<${SetupView} />`}
+          <main>
+            <div id="view" role="tabpanel" aria-labelledby=${tabId(view)}>
+              ${current ? html`<${CommandView} key=${view} session=${current} />` : html`<${SetupView} />`}
+            </div>
           </main>
           <${Footer} session=${current} />
         `

@@ -107,6 +107,9 @@ export async function refreshStatus() {
   }
 }
 
+// An address that somebody typed or went back to; our own writing of it does not come here.
+addEventListener("hashchange", () => location.reload());
+
 function writeAddressSoon() {
   if (addressTimer) return;
   addressTimer = setTimeout(() => {

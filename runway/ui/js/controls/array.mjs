@@ -32,7 +32,7 @@ export function ArrayControl({ id, type, value, onChange, context }) {
           const number = index + 1;
           const itemType = { ...type.itemType, name: `${title(type.name)} ${number}` };
           return html`
-            <li key=${keys.current[index]} role="group" aria-label=${itemType.name}>
+            <li key=${keys.current[index]}>
               <span class="item-number" aria-hidden="true">${number}</span>
               <label class="sr-only" for=${`${id}-${index}`}>${itemType.name}</label>
               <div class="item-control">

@@ -15,7 +15,7 @@ export function CopyButton({ text, label }) {
 export function TextView({ value, label }) {
   return html`
     <div class="text-view">
-      <pre tabindex="0" aria-label=${label}>${value}</pre>
+      <pre role="group" tabindex="0" aria-label=${label}>${value}</pre>
       <${CopyButton} text=${() => String(value)} label=${`Copy ${label}`} />
     </div>
   `;
@@ -28,7 +28,7 @@ export function JsonTree({ value, label }) {
   const shown = text.length > MAX_CHARACTERS ? `${text.slice(0, MAX_CHARACTERS)}\n…` : text;
   return html`
     <div class="text-view">
-      <pre tabindex="0" class="code" aria-label=${label}>${shown}</pre>
+      <pre role="group" tabindex="0" class="code" aria-label=${label}>${shown}</pre>
       <${CopyButton} text=${() => JSON.stringify(value)} label=${`Copy ${label}`} />
     </div>
   `;

@@ -39,7 +39,7 @@ export function ApiPanel({ session }) {
           <${CopyButton} text=${() => call(session.inputs())} label=${`Copy the ${language} code`} />
         </span>
       </div>
-      <pre class="code snippet" tabindex="0" aria-label=${`${language} code`}>${shown}</pre>
+      <pre role="group" class="code snippet" tabindex="0" aria-label=${`${language} code`}>${shown}</pre>
     </details>
   `;
 }
