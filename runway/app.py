@@ -72,8 +72,9 @@ def _add_routes(app: Flask, engine: Engine) -> None:
         engine.note_command(call)
         output = call_and_wait(engine, invocation)
         response = exchange.answer(call.encode(output))
-        if engine.watch is not None:
-            engine.watch(call, response.body)
+        watch = engine.watch
+        if watch is not None:
+            watch(call, response.body)
         return _flask(response)
 
     for rule, view, method in (

@@ -37,7 +37,8 @@ class Engine(ABC):
 
     started_at: float | None = None
     last_command_at: float | None = None
-    watch: Watcher | None = None  # set while a workspace page shows the calls that come
+    # Set while a workspace page shows the calls that come; read it once, as the page may leave at any moment.
+    watch: Watcher | None = None
 
     @property
     @abstractmethod
@@ -73,8 +74,9 @@ class Engine(ABC):
     def note_command(self, call: Call | None = None) -> None:
         """A command is about to run: the clock of `millisSinceLastCommand` starts anew."""
         self.last_command_at = time.monotonic()
-        if self.watch is not None and call is not None:
-            self.watch(call, None)
+        watch = self.watch
+        if watch is not None and call is not None:
+            watch(call, None)
 
     def note_encoded(self, command: str, seconds: float) -> None:  # noqa: B027 - only some count
         """The answer of a call was written as JSON in this time; on the server's event loop."""

@@ -127,6 +127,7 @@ class HotExchange:
         "_command",
         "_connection",
         "_encoded_s",
+        "_is_settled",
         "_loop",
         "_parts",
         "_size",
@@ -165,6 +166,7 @@ class HotExchange:
         self._call: exchange.Call | None = None
         self._cancel: Cancel | None = None
         self._encoded_s: float | None = None
+        self._is_settled = False
 
     def begin(self) -> None:
         """Look at the head: a body that says it is too long is refused before it comes."""
@@ -221,9 +223,12 @@ class HotExchange:
             return
         try:
             self.hot.engine.note_command(self._call)
-            self._cancel = self.hot.engine.submit(invocation, self._hear)
+            cancel = self.hot.engine.submit(invocation, self._hear)
         except Exception as error:
             self._fail(error)
+            return
+        if not self._is_settled:  # an answer may be quicker; then the two would keep each other
+            self._cancel = cancel
 
     def _hear(self, event: Output | RunwayError) -> None:
         if get_ident() == self._thread:
@@ -232,7 +237,7 @@ class HotExchange:
             self._loop.call_soon_threadsafe(self._settle, event)
 
     def _settle(self, event: Output | RunwayError) -> None:
-        self._cancel = None
+        self._cancel, self._is_settled = None, True
         if isinstance(event, RunwayError):
             self._fail(event)
         elif self._command.outputs.is_bulky or exchange.is_large(event.value):
@@ -250,8 +255,9 @@ class HotExchange:
         began = perf_counter()
         response = exchange.answer(self._call.encode(output))
         self._encoded_s = perf_counter() - began
-        if self.hot.engine.watch is not None:
-            self.hot.engine.watch(self._call, response.body)
+        watch = self.hot.engine.watch
+        if watch is not None:
+            watch(self._call, response.body)
         return response
 
     def _in_thread(self, work: Callable[[], Any], then: Callable[[Any], None]) -> None:

@@ -35,20 +35,20 @@ class Contender:
     needs: tuple[str, ...] = field(default=())  # programs that pip does not bring
     interpreter: str = sys.executable  # that makes its environment
 
-    def command(self, workload: str) -> list[str]:
+    def command(self, workload: str, knobs: Mapping[str, Any]) -> list[str]:
         """How it is started; `{port}` is put in later. Installs it first.
 
         Raises:
             NotInstalledError: it cannot be.
         """
         if self.name == OURS:
-            return _our_command(workload)
+            return _our_command(workload, knobs)
         python = environment.python_of(self.folder, self.needs, self.interpreter)
         return [str(python), str(HERE / self.folder / "server.py")]
 
 
-def _our_command(workload: str) -> list[str]:
-    workers = work.WORKLOADS[workload].devices
+def _our_command(workload: str, knobs: Mapping[str, Any]) -> list[str]:
+    workers = knobs.get("cpu_workers", work.WORKLOADS[workload].devices)
     script = str(HERE / "runway_serve" / "runway_model.py")
     return [
         *(sys.executable, "-m", "runway_serve", script, "--port", "{port}"),

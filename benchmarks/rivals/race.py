@@ -1,4 +1,4 @@
-"""One workload: all its servers alive together, all but the measured one paused, in turns for some rounds."""
+"""One workload: all its servers alive together, the rivals that are not measured paused, in turns for some rounds."""
 
 from __future__ import annotations
 
@@ -60,8 +60,8 @@ class Race:
         started = []
         for contender in contenders:
             with self._noting_absence(workload, contender):
-                command = contender.command(workload)
                 knobs = self.knobs.get(contender.name, {})
+                command = contender.command(workload, knobs)
                 server = Server(contender.name, command, workload, knobs)
                 started.append(Runner(contender, stack.enter_context(server)))
         running = []
@@ -82,7 +82,12 @@ class Race:
         time.sleep(IDLE_WATCH_S)
         share = (runner.server.cpu_seconds() - before) / IDLE_WATCH_S
         self.results.idle_cpu[f"{workload} {runner.server.name}"] = round(share, 3)
-        runner.server.pause()
+        self._rest(runner)
+
+    def _rest(self, runner: Runner) -> None:
+        """Pause a rival; ours stays awake, as its master takes a front that is silent for a minute for dead."""
+        if runner.contender.name != OURS:
+            runner.server.pause()
 
     def _measure(self, point: Point, turn: int, runner: Runner) -> None:
         if self.results.is_absent(point.workload, runner.contender.name):
@@ -91,12 +96,13 @@ class Race:
         with self._noting_absence(point.workload, runner.contender, point):
             server.resume()
             try:
-                if turn == 0:
+                # what is slow was warmed by the check of its answers
+                if turn == 0 and not point.is_slow:
                     self._load(point, runner, WARM_UP_S)
                 # a right answer comes when what an earlier load left in the queue is done
                 check.wait_until_ready(server, runner.contender, point.workload)
                 cpu_before = server.cpu_seconds()
-                figures = self._load(point, runner, self.seconds)
+                figures = self._load(point, runner, point.seconds(self.seconds))
                 cpu_s = server.cpu_seconds() - cpu_before
                 requests = figures.pop("requests")
                 measured = Measurement(
@@ -110,7 +116,7 @@ class Race:
                 self.results.measurements.append(measured)
                 self.say(f"{point.label}, round {turn + 1}: {measured}")
             finally:
-                server.pause()
+                self._rest(runner)
 
     def _load(self, point: Point, runner: Runner, seconds: float) -> dict[str, float]:
         workload, contender, port = point.workload, runner.contender, runner.server.port
@@ -121,8 +127,7 @@ class Race:
 
         if workload == "W7":
             large = request("invert") if point.has_images else None
-            # a percentile of 99 needs some hundred requests
-            return mixed.steady_rate(port, request("echo"), large, 2 * seconds)
+            return mixed.steady_rate(port, request("echo"), large, seconds)
         path, body = request(points.command_of(workload))
         return load.closed_loop(f"http://127.0.0.1:{port}{path}", body, point.clients, seconds)
 

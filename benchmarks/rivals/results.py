@@ -57,8 +57,14 @@ class Spread:
         return cls(statistics.median(values), min(values), max(values))
 
     def shown(self, digits: int) -> str:
-        """`median [low-high]`."""
+        """`median [low-high]`; two more digits where they are small."""
+        digits += 2 * (self.median < 10)
         return f"{self.median:.{digits}f} [{self.low:.{digits}f}-{self.high:.{digits}f}]"
+
+
+def decisive(label: str) -> tuple[str, int]:
+    """The figure that ranks a point, and 1 if the least is best, -1 if the most: a fixed rate is ranked by its p99."""
+    return ("p99_ms", 1) if label.startswith("W7") else ("requests_per_s", -1)
 
 
 @dataclass
@@ -92,23 +98,22 @@ class Results:
         return Spread.of(pairs) if pairs else None
 
     def rivals(self, label: str) -> list[str]:
-        """Who was measured there besides us, the fastest first."""
+        """Who was measured there besides us, the best first."""
         names = {m.contender for m in self.measurements if m.point == label} - {OURS}
-        rates = {n: statistics.median(self.values(n, label, "requests_per_s")) for n in names}
-        return sorted(names, key=lambda name: -rates[name])
+        figure, sign = decisive(label)
+        medians = {n: sign * statistics.median(self.values(n, label, figure)) for n in names}
+        return sorted(names, key=lambda name: medians[name])
 
     def line(self, point: Point) -> str:
         """The state of a point in one line."""
-        best = self.rivals(point.label)[:1]
-        ours = self.spread(OURS, point.label, "requests_per_s")
-        shown = f"{point.label}: ours {ours.shown(0)}/s" if ours else f"{point.label}: ours missing"
-        for name in best:
-            theirs, ratio = (
-                self.spread(name, point.label, "requests_per_s"),
-                self.ratio(name, point.label, "requests_per_s"),
-            )
-            if theirs and ratio:
-                shown += f", best rival {name} {theirs.shown(0)}/s, ratio {ratio.shown(2)}"
+        figure, _ = decisive(point.label)
+        ours = self._cell(OURS, point.label, figure, 1)
+        shown = f"{point.label}: {figure} ours {ours or 'missing'}"
+        for name in self.rivals(point.label)[:1]:
+            ratio = self.ratio(name, point.label, figure)
+            theirs = self._cell(name, point.label, figure, 1)
+            shown += f", best rival {name} {theirs}"
+            shown += f", ours to theirs {ratio.shown(2)}" if ratio else ""
         return shown
 
     def as_json(self) -> str:
@@ -128,7 +133,8 @@ class Results:
         parts = [
             f"Median [smallest-largest] of {self.settings['rounds']} rounds of "
             f"{self.settings['seconds']:g} s; {self.settings['machine']}; {self.settings['date']}. "
-            "Ratios are ours to theirs, of the same round: above 1 is good for requests/s."
+            "Ratios are ours to theirs, of the same round: above 1 is good for requests/s, below 1 for p99_ms. "
+            "W6 takes at least 5 s, W7 twice the time."
         ]
         parts += [table for point in points if (table := self._table(point.label))]
         if self.absences:
@@ -142,13 +148,14 @@ class Results:
     def _table(self, label: str) -> str:
         if not self.spread(OURS, label, "requests_per_s"):
             return ""
+        figure, _ = decisive(label)
         rows = [
             f"### {label}\n",
-            "| server | requests/s | ours : theirs | p50 ms | p90 ms | p99 ms | CPU s per 1000 | MB |",
+            f"| server | requests/s | ours : theirs, {figure} | p50 ms | p90 ms | p99 ms | CPU s per 1000 | MB |",
             "|---|---|---|---|---|---|---|---|",
         ]
         for name in [OURS, *self.rivals(label)]:
-            ratio = self.ratio(name, label, "requests_per_s") if name != OURS else None
+            ratio = self.ratio(name, label, figure) if name != OURS else None
             cells = [name, self._cell(name, label, "requests_per_s", 0)]
             cells.append(ratio.shown(2) if ratio else "")
             cells += [self._cell(name, label, f"{p}_ms", 2) for p in ("p50", "p90", "p99")]

@@ -73,7 +73,7 @@ def _settings(flags: argparse.Namespace) -> dict[str, Any]:
         "rounds": flags.rounds,
         "seconds": flags.seconds,
         "knobs": flags.knob,
-        "paused_while_others_run": "every server but the measured one, by SIGSTOP",
+        "paused_while_others_run": "every rival but the measured one, by SIGSTOP",
     }
 
 

@@ -14,7 +14,7 @@ COMMAND = WORKLOAD.commands[0]
 CORES = 2
 is_image = WORKLOAD.has_images
 settings = {
-    "workers": knob("workers", CORES if is_image else WORKLOAD.devices),
+    "workers": knob("workers", WORKLOAD.devices if WORKLOAD.is_batched and not is_image else CORES),
     "traffic": {"timeout": 60},
     "logging": {"access": {"enabled": False}},
     "metrics": {"enabled": knob("metrics", False)},
