@@ -60,7 +60,7 @@ def test_the_detail_of_a_photograph_is_found(server):
 
     assert 0 <= left < 0.2 < right
     assert top < bottom
-    assert 0.6 < bottom
+    assert bottom > 0.6
     assert np.allclose(found["brightest"], [0.9, 0.1], atol=0.06)
     assert len(found["columns"]) == 64
 
