@@ -34,9 +34,11 @@ EXTRAS = {
     "ray": ["ray[serve]>=2.9"],
     "plot": ["matplotlib>=3.8"],
     "dev": [
+        "axe-playwright-python>=0.1.4",
         "hypothesis>=6.100",
         "matplotlib>=3.8",
         "mypy>=1.10",
+        "playwright>=1.48",
         "psutil>=5.9",
         "pytest>=8.0",
         "pytest-timeout>=2.3",
@@ -67,7 +69,10 @@ setup(
         "runway_serve.batching",
     ],
     package_dir={"runway_serve.workers": "workers", "runway_serve.batching": "batching"},
-    package_data={"": ["py.typed"]},
+    package_data={
+        "": ["py.typed"],
+        "runway": ["ui/*", "ui/css/*", "ui/js/*", "ui/js/*/*", "ui/vendor/*"],
+    },
     install_requires=CORE,
     extras_require=EXTRAS,
     entry_points={"console_scripts": ["runway-serve = runway_serve.cli:main"]},

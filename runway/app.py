@@ -17,6 +17,7 @@ from werkzeug.exceptions import HTTPException
 from runway import exchange
 from runway.engine import Engine, call_and_wait
 from runway.exceptions import RunwayError
+from runway.workspace import add_workspace, to_page, wants_page
 
 HTTP_ERRORS = {
     401: "Unauthorized (well... really unauthenticated but hey I didn't write the spec).",
@@ -28,13 +29,14 @@ HTTP_ERRORS = {
 }
 
 
-def create_app(engine: Engine) -> Flask:
-    """The Flask app that speaks the protocol for `engine`."""
+def create_app(engine: Engine, uploads_directory: str | None = None) -> Flask:
+    """The Flask app that speaks the protocol for `engine`, and has the workspace page."""
     app = Flask("runway", static_folder=None)
     app.config["COMPRESS_MIN_SIZE"] = exchange.COMPRESS_MIN_BYTES
     app.config["MAX_CONTENT_LENGTH"] = exchange.MAX_BODY_BYTES
     CORS(app)
     _add_routes(app, engine)
+    add_workspace(app, uploads_directory)
     _add_error_handlers(app)
     app.after_request(_compress(app))
     return app
@@ -43,6 +45,12 @@ def create_app(engine: Engine) -> Flask:
 def _add_routes(app: Flask, engine: Engine) -> None:
     def meta() -> FlaskResponse:
         return _flask(exchange.answer(exchange.describe(engine)))
+
+    def root() -> FlaskResponse:
+        return to_page() if wants_page() else meta()
+
+    def ui() -> FlaskResponse:
+        return to_page() if wants_page() else usage("ui")
 
     def healthcheck() -> FlaskResponse:
         return _flask(exchange.answer({"status": engine.status()}))
@@ -65,12 +73,21 @@ def _add_routes(app: Flask, engine: Engine) -> None:
         except RunwayError as error:
             engine.note_refused(name, error.code)
             raise
-        engine.note_command()
+        engine.note_command(call)
         output = call_and_wait(engine, invocation)
-        return _flask(exchange.answer(call.encode(output)))
+        response = exchange.answer(call.encode(output))
+        watch = engine.watch
+        if watch is not None:
+            watch(call, response.body)
+        return _flask(response)
 
     for rule, view, method in (
-        ("/", meta, "GET"),
+        ("/", root, "GET"),
+        (
+            "/ui",
+            ui,
+            "GET",
+        ),  # its own rule, or Flask would send API clients from the command to the page
         ("/meta", meta, "GET"),
         ("/healthcheck", healthcheck, "GET"),
         ("/setup", list_options, "GET"),

@@ -15,6 +15,7 @@ from flask import Flask
 from runway.codec_pool import CodecPool
 from runway.engine import Engine
 from runway.hot import HotCommands
+from runway.watch import Watch
 from runway.websocket import JobConnection, UsedIds
 
 Scope = MutableMapping[str, Any]
@@ -34,6 +35,7 @@ class RunwayASGI:
         self._pool = CodecPool(CODEC_THREADS)
         self._used_ids = UsedIds()
         self.hot = HotCommands(app, engine, self._pool)
+        self._watch = Watch(engine, self._pool.run)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection scope."""
@@ -44,6 +46,9 @@ class RunwayASGI:
 
     async def _serve_websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
+        if scope["path"] == "/ui/watch":
+            await self._watch.serve(scope, receive, send)
+            return
         if scope["path"] != "/":
             await send({"type": "websocket.close", "code": 1008})
             return

@@ -20,11 +20,13 @@ from runway.execution import Invocation, Output, carried, run_command, stream_co
 from runway.manifest import Manifest
 
 if TYPE_CHECKING:
+    from runway.exchange import Call
     from runway.model import RunwayModel
 
 logger = logging.getLogger(__name__)
 Listener = Callable[["Output | RunwayError"], None]
 Cancel = Callable[[], None]
+Watcher = Callable[["Call", "bytes | None"], None]
 
 
 class Engine(ABC):
@@ -35,6 +37,8 @@ class Engine(ABC):
 
     started_at: float | None = None
     last_command_at: float | None = None
+    # Set while a workspace page shows the calls that come; read it once, as the page may leave at any moment.
+    watch: Watcher | None = None
 
     @property
     @abstractmethod
@@ -67,9 +71,12 @@ class Engine(ABC):
         """The `GPU` of `GET /meta`."""
         return os.environ.get("GPU") == "1"
 
-    def note_command(self) -> None:
+    def note_command(self, call: Call | None = None) -> None:
         """A command is about to run: the clock of `millisSinceLastCommand` starts anew."""
         self.last_command_at = time.monotonic()
+        watch = self.watch
+        if watch is not None and call is not None:
+            watch(call, None)
 
     def note_refused(self, command: str, code: int) -> None:  # noqa: B027 - only some count
         """A call of a declared command was answered with this code before it could be submitted."""

@@ -227,7 +227,7 @@ class HotExchange:
         if self.disconnected:
             return
         try:
-            self.hot.engine.note_command()
+            self.hot.engine.note_command(self._call)
             self._is_submitted = True
             cancel = self.hot.engine.submit(invocation, self._hear)
         except Exception as error:
@@ -261,6 +261,9 @@ class HotExchange:
         began = perf_counter()
         response = exchange.answer(self._call.encode(output))
         self._encoded_s = perf_counter() - began
+        watch = self.hot.engine.watch
+        if watch is not None:
+            watch(self._call, response.body)
         return response
 
     def _in_thread(self, work: Callable[[], Any], then: Callable[[Any], None]) -> None:

@@ -23,6 +23,7 @@ from runway.execution import Output
 REMEMBERED_IDS = (
     100_000  # an id that was ever used is ignored; memory for that has to end somewhere
 )
+PAGE_JOB = "ui-"  # how the workspace names its own jobs, which it need not be shown
 Message = MutableMapping[str, Any]
 
 
@@ -126,11 +127,17 @@ class JobConnection:
                 except RunwayError as error:
                     self._engine.note_refused(call.command.name, error.code)
                     raise
+                is_shown = self._engine.watch is not None and not job_id.startswith(PAGE_JOB)
+                if is_shown:
+                    self._engine.note_command(call)
                 cancel = self._engine.submit(invocation, relay)
             while (output := await _next(events)).value is not None:
                 data = await self._in_thread(partial(_written, call, output))
+                if is_shown and self._engine.watch is not None:
+                    self._engine.watch(call, data)
                 progress = {} if output.progress is None else {"progress": output.progress}
-                await self._send(job_id, "output", outputData=data, **progress)
+                fragment = orjson.Fragment(data)
+                await self._send(job_id, "output", outputData=fragment, **progress)
                 if output.final:
                     break
             cancel = None
@@ -158,9 +165,9 @@ class JobConnection:
         await self._send_raw({"type": "websocket.send", "text": text})
 
 
-def _written(call: exchange.Call, output: Output) -> orjson.Fragment:
+def _written(call: exchange.Call, output: Output) -> bytes:
     """The JSON of an output, to be copied into its message."""
-    return orjson.Fragment(exchange.dumps(call.encode(output)))
+    return exchange.dumps(call.encode(output))
 
 
 async def _next(events: asyncio.Queue[Output | RunwayError]) -> Output:

@@ -40,9 +40,9 @@ class ServeConfig:
     allow_paths: tuple[str, ...] = ()
     allow_hosts: tuple[str, ...] = ()
 
-    def file_policy(self) -> dict[str, Any]:
-        """Arguments of the workers' `FilePolicy`."""
-        return {"allow_paths": list(self.allow_paths), "allow_hosts": list(self.allow_hosts)}
+    def file_policy(self, uploads: str) -> dict[str, Any]:
+        """Arguments of the workers' `FilePolicy`; what was uploaded may be read in any case."""
+        return {"allow_paths": [*self.allow_paths, uploads], "allow_hosts": list(self.allow_hosts)}
 
     def alone(self) -> tuple[list[str], dict[str, str]]:
         """Command line and environment of `python script.py`, for runs that do not serve."""

@@ -22,7 +22,7 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.workers.base import Worker
 
 from runway_serve.config import FrontConfig
-from runway_serve.front_process import FRONT_CONFIG_VARIABLE, is_held
+from runway_serve.front_process import FRONT_CONFIG_VARIABLE, is_held, uploads_folder
 
 logger = logging.getLogger(__name__)
 PR_SET_PDEATHSIG = 1
@@ -160,7 +160,8 @@ def build(config: FrontConfig, loop: asyncio.AbstractEventLoop) -> Any:
     trace = trace_file("front")
     kind = Dispatcher if trace is None else traced_dispatcher(trace)
     dispatcher = kind(config, loop, control.tell)
-    app = create_app(dispatcher)
+    folder = Path(config.control_address.removeprefix("ipc://")).parent
+    app = create_app(dispatcher, uploads_folder(folder))
 
     @app.get("/ready")
     def ready() -> FlaskResponse:

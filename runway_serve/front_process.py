@@ -86,6 +86,11 @@ class FrontProcess:
                 self._process.stdin.close()
 
 
+def uploads_folder(folder: Path) -> str:
+    """Where a server with that folder keeps uploaded files; the front writes there, workers read."""
+    return str(folder / "uploads")
+
+
 def hold_folder(folder: Path) -> int:
     """Lock a server's folder for the life of this process."""
     handle = os.open(folder / "held", os.O_CREAT | os.O_RDWR, 0o600)

@@ -22,7 +22,7 @@ from typing import Any
 import zmq
 
 from runway_serve.config import ConfigError, FrontConfig, ServeConfig
-from runway_serve.front_process import FrontProcess, hold_folder
+from runway_serve.front_process import FrontProcess, hold_folder, uploads_folder
 from runway_serve.workers.child import make_arena
 from runway_serve.workers.devices import NoUsableGpuError, discover
 from runway_serve.workers.pool import WorkerCommandLine, WorkerPool, WorkerState
@@ -123,7 +123,7 @@ class Supervisor:
             config.script,
             config.arguments,
             config.model_options,
-            config.file_policy(),
+            config.file_policy(uploads_folder(self._folder)),
             config.setup_attempts,
             config.setup_timeout_s,
             arena_fd,

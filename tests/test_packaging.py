@@ -128,6 +128,17 @@ def test_wheel_has_every_module_once(wheel):
     assert {name for name in contents(wheel) if name.endswith(".py")} == modules
 
 
+def test_wheel_has_every_file_of_the_workspace(wheel):
+    page = {
+        f"runway/{path.relative_to(ROOT / 'runway').as_posix()}"
+        for path in (ROOT / "runway" / "ui").rglob("*")
+        if path.is_file()
+    }
+
+    assert {name for name in contents(wheel) if name.startswith("runway/ui/")} == page
+    assert "runway/ui/vendor/LICENSE.preact" in page
+
+
 def test_inner_packages_import_from_the_installed_place(installed, tmp_path):
     program = "import runway_serve.workers as w, runway_serve.batching as b, runway as r"
     program += "; print(w.__file__, b.__file__, r.__file__, sep='\\n')"
@@ -162,3 +173,7 @@ def test_a_model_keeps_its_own_workers_module(installed, tmp_path):
 
     with stopping(build, "/ready", lambda status, _: status == 200, READY_S, 0) as server:
         assert server.post("who").json() == {"who": "the model itself"}
+        page = server.get("/", headers={"Accept": "text/html"})
+        assert page.url.endswith("/ui/")
+        assert "js/main.mjs" in page.text
+        assert server.get("/ui/js/main.mjs").headers["Content-Type"].startswith("text/javascript")

@@ -1,0 +1,60 @@
+// The model over HTTP. Addresses are relative to the page, so that it works below any path of a proxy.
+import { token } from "./token.mjs";
+
+export const ROOT = new URL("../../", import.meta.url);
+
+// What went wrong, in the server's words; `field` is the input or option it names, where it names one.
+export class ApiError extends Error {
+  constructor(message, { status = 0, traceback = [] } = {}) {
+    super(message);
+    this.status = status;
+    this.traceback = traceback;
+  }
+}
+
+export function errorOf(body, status) {
+  const message = body && typeof body.error === "string" ? body.error : `The server answered ${status}.`;
+  return new ApiError(message, { status, traceback: (body && body.traceback) || [] });
+}
+
+// JSON of an answer; asks for the token as often as the server says 401.
+export async function ask(path, { method = "GET", json, body, signal, quiet = false } = {}) {
+  for (;;) {
+    const response = await send(path, method, json === undefined ? body : JSON.stringify(json), signal);
+    if (response.status === 401 && !quiet) {
+      await token.askFor(response.url);
+      continue;
+    }
+    if (response.ok) return response.json();
+    throw errorOf(await response.json().catch(() => null), response.status);
+  }
+}
+
+export async function text(path) {
+  const response = await send(path, "GET");
+  return response.ok ? response.text() : null;
+}
+
+async function send(path, method, body, signal) {
+  const headers = token.headers();
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  try {
+    return await fetch(new URL(path, ROOT), { method, headers, body, signal, cache: "no-store" });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new ApiError("The server does not answer. Is it still running?");
+  }
+}
+
+// Path on the server of an uploaded file; `unpack` makes it the folder in a tar archive.
+export async function upload(blob, name, { unpack = false, signal } = {}) {
+  const query = new URLSearchParams({ name, ...(unpack ? { unpack: "1" } : {}) });
+  const answer = await ask(`ui/files?${query}`, { method: "POST", body: blob, signal });
+  return answer.path;
+}
+
+export const pathOf = (command) => encodeURIComponent(command);
+
+export function call(command, inputs, signal) {
+  return ask(pathOf(command), { method: "POST", json: inputs, signal });
+}

@@ -1,0 +1,217 @@
+// A map of labels: painted over a picture, filled, imported. Sent as a PNG in the labels' colours.
+import { html, useEffect, useRef, useState } from "../dom.mjs";
+import { Icon, IconButton } from "../icons.mjs";
+import { LabelMap, isGrey } from "../media/label-map.mjs";
+import { dataUri, loadImage } from "../media/pictures.mjs";
+import { Button, NumberField } from "../parts.mjs";
+
+const SIZE = 512; // pixels a side where the type declares none
+const TOOLS = [
+  ["brush", "Brush"],
+  ["fill", "Fill"],
+  ["eraser", "Eraser"],
+];
+const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+const css = ([r, g, b]) => `rgb(${r} ${g} ${b})`;
+
+function firstSize(type) {
+  return [type.width ?? Math.min(SIZE, type.maxWidth ?? SIZE), type.height ?? Math.min(SIZE, type.maxHeight ?? SIZE)];
+}
+
+export function SegmentationControl({ id, type, value, onChange, context }) {
+  const canvas = useRef(null);
+  const map = useRef(null);
+  const sent = useRef(undefined); // the value this control made itself
+  const last = useRef(null); // place of the pointer while it paints
+  const [tool, setTool] = useState("brush");
+  const [size, setSize] = useState(32);
+  const labels = type.labels;
+  const background = labels.indexOf(type.defaultLabel);
+  const [label, setLabel] = useState(() => (labels.length > 1 && background === 0 ? 1 : 0));
+  const [opacity, setOpacity] = useState(100);
+  const [backdrop, setBackdrop] = useState(null);
+  const [cursor, setCursor] = useState(null);
+  const [, redraw] = useState(0);
+  const colors = labels.map((name) => type.labelToColor[name]);
+  const behind = backdrop ?? context.picture;
+
+  const draw = () => {
+    const { width, height } = map.current;
+    const board = canvas.current;
+    if (board.width !== width || board.height !== height) Object.assign(board, { width, height });
+    const pen = board.getContext("2d");
+    const picture = pen.createImageData(width, height);
+    map.current.paint(picture.data);
+    pen.putImageData(picture, 0, 0);
+  };
+  const send = () => {
+    redraw((count) => count + 1);
+    canvas.current.toBlob(async (blob) => {
+      sent.current = await dataUri(blob);
+      onChange(sent.current);
+    }, "image/png");
+  };
+  const begin = (width, height) => {
+    map.current = new LabelMap(width, height, colors, background);
+    draw();
+  };
+  const importPicture = async (uri, { isMarked = true } = {}) => {
+    const image = await loadImage(uri);
+    const [width, height] = [image.naturalWidth, image.naturalHeight];
+    const reader = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
+    reader.drawImage(image, 0, 0);
+    const { data } = reader.getImageData(0, 0, width, height);
+    if (isMarked && map.current.width === width && map.current.height === height) map.current.mark();
+    else map.current = new LabelMap(width, height, colors, background);
+    const ids = new Map(labels.map((name, index) => [type.labelToId[name], index]));
+    const isIds = isGrey(data) && !colors.every(([r, g, b]) => r === g && g === b);
+    if (isIds) map.current.readIds(data, ids, background);
+    else map.current.read(data);
+    draw();
+    redraw((count) => count + 1);
+  };
+
+  useEffect(() => {
+    if (!map.current) begin(...firstSize(type));
+    if (value === undefined) {
+      map.current.pixels.fill(background);
+      draw();
+      send();
+    } else if (value !== sent.current) {
+      sent.current = value;
+      importPicture(value, { isMarked: false }).catch(() => {});
+    }
+  }, [value]);
+
+  const place = (event) => {
+    const box = canvas.current.getBoundingClientRect();
+    const { width, height } = map.current;
+    return [((event.clientX - box.left) / box.width) * width, ((event.clientY - box.top) / box.height) * height];
+  };
+  const apply = (from, to) => {
+    const used = tool === "eraser" ? background : label;
+    if (tool === "fill") map.current.fill(to[0], to[1], used);
+    else map.current.stroke(...from, ...to, size, used);
+    draw();
+  };
+  const down = (event) => {
+    canvas.current.setPointerCapture(event.pointerId);
+    map.current.mark();
+    last.current = place(event);
+    apply(last.current, last.current);
+  };
+  const move = (event) => {
+    if (!last.current || tool === "fill") return;
+    const at = place(event);
+    apply(last.current, at);
+    last.current = at;
+  };
+  const up = () => {
+    if (!last.current) return;
+    last.current = null;
+    send();
+  };
+  const step = (change) => {
+    if (!change.call(map.current)) return;
+    draw();
+    send();
+  };
+  const key = (event) => {
+    const isMain = event.ctrlKey || event.metaKey;
+    const { width, height } = map.current;
+    const [x, y] = cursor ?? [width / 2, height / 2];
+    const arrow = ARROWS[event.key];
+    if (isMain && event.key.toLowerCase() === "z") step(event.shiftKey ? map.current.redo : map.current.undo);
+    else if (isMain && event.key.toLowerCase() === "y") step(map.current.redo);
+    else if (event.key === "[") setSize(Math.max(1, size - 4));
+    else if (event.key === "]") setSize(Math.min(256, size + 4));
+    else if (arrow) {
+      const by = event.shiftKey ? 1 : Math.max(1, Math.round(width / 64));
+      setCursor([Math.min(width - 1, Math.max(0, x + arrow[0] * by)), Math.min(height - 1, Math.max(0, y + arrow[1] * by))]);
+    } else if (event.key === " " || event.key === "Enter") {
+      map.current.mark();
+      apply([x, y], [x, y]);
+      send();
+    } else return;
+    event.preventDefault();
+  };
+  const now = map.current;
+  return html`
+    <div class="painter">
+      <div class="row painter-tools" role="toolbar" aria-label="Painting tools">
+        <div class="segmented">
+          ${TOOLS.map(
+            ([name, text]) => html`
+              <button type="button" class="icon-button" aria-label=${text} title=${text} aria-pressed=${tool === name} onClick=${() => setTool(name)}>
+                <${Icon} name=${name} />
+              </button>
+            `,
+          )}
+        </div>
+        <label class="mini inline">Size <input type="range" min="1" max="256" value=${size} onInput=${(event) => setSize(event.target.valueAsNumber)} /></label>
+        <label class="mini inline">
+          Opacity <input type="range" min="10" max="100" value=${opacity} onInput=${(event) => setOpacity(event.target.valueAsNumber)} />
+        </label>
+        <${IconButton} icon="undo" label="Undo" disabled=${!now?.past.length} onClick=${() => step(map.current.undo)} />
+        <${IconButton} icon="redo" label="Redo" disabled=${!now?.future.length} onClick=${() => step(map.current.redo)} />
+      </div>
+      <div class="painter-board checkered">
+        ${behind && html`<img class="backdrop" src=${behind} alt="" />`}
+        <canvas
+          ref=${canvas}
+          id=${id}
+          tabindex="0"
+          role="application"
+          aria-label=${`Map of ${type.name}. Arrow keys move, space paints with ${labels[label]}, brackets change the size, Ctrl+Z undoes.`}
+          style=${{ opacity: opacity / 100 }}
+          onPointerDown=${down}
+          onPointerMove=${move}
+          onPointerUp=${up}
+          onPointerCancel=${up}
+          onKeyDown=${key}
+          onBlur=${() => setCursor(null)}
+        ></canvas>
+        ${cursor &&
+        now &&
+        html`<span class="paint-cursor" style=${{ left: `${(cursor[0] / now.width) * 100}%`, top: `${(cursor[1] / now.height) * 100}%` }}></span>`}
+      </div>
+      <div class="palette" role="radiogroup" aria-label="Label">
+        ${labels.map(
+          (name, index) => html`
+            <label class="swatch">
+              <input type="radio" name=${`${id}-label`} checked=${index === label} onChange=${() => setLabel(index)} />
+              <span class="swatch-color" style=${{ background: css(colors[index]) }}></span>${name}
+            </label>
+          `,
+        )}
+      </div>
+      <div class="row">
+        <${PictureButton} text="Import a map" name=${`${type.name}-map`} onTake=${async (uri) => (await importPicture(uri), send())} />
+        <${PictureButton} text="Picture behind" name=${`${type.name}-backdrop`} onTake=${(uri) => (setBackdrop(uri), setOpacity(60))} />
+        <${Button} icon="trash" onClick=${() => (map.current.mark(), map.current.pixels.fill(background), draw(), send())}>Clear<//>
+        ${now && html`<${MapSize} map=${now} onChange=${(width, height) => (begin(width, height), send())} />`}
+      </div>
+    </div>
+  `;
+}
+
+function PictureButton({ text, name, onTake }) {
+  const picker = useRef(null);
+  const take = async (event) => {
+    const [file] = event.target.files;
+    event.target.value = "";
+    if (file) onTake(await dataUri(file));
+  };
+  return html`
+    <input ref=${picker} type="file" accept="image/*" hidden data-upload=${name} onChange=${take} />
+    <${Button} icon="image" onClick=${() => picker.current.click()}>${text}<//>
+  `;
+}
+
+function MapSize({ map, onChange }) {
+  const limits = { min: 1, max: 4096, isInteger: true };
+  return html`<span class="row push">
+    <${NumberField} label="Width" value=${map.width} ...${limits} onTake=${(width) => onChange(width, map.height)} />
+    <${NumberField} label="Height" value=${map.height} ...${limits} onTake=${(height) => onChange(map.width, height)} />
+  </span>`;
+}

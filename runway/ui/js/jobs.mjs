@@ -1,0 +1,70 @@
+// Commands over the WebSocket: outputs as they come, progress, cancel. One socket for all jobs of the page.
+import { ROOT, ApiError, errorOf } from "./api.mjs";
+
+export const MAX_MESSAGE = 8_000_000; // characters; servers refuse longer messages, HTTP takes them
+const OPEN_TIMEOUT_MS = 4000;
+
+let socket = null;
+let isBarred = false; // a proxy, or a token the socket cannot carry
+const jobs = new Map();
+
+function jobId() {
+  const bytes = crypto.getRandomValues(new Uint8Array(12)); // randomUUID is missing where the page is not secure
+  return `ui-${[...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("")}`;
+}
+
+function open() {
+  if (socket && socket.readyState <= WebSocket.OPEN) return socket.opened;
+  const address = new URL(ROOT);
+  address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
+  const mine = new WebSocket(address);
+  mine.opened = new Promise((resolve) => {
+    const timer = setTimeout(() => resolve(false), OPEN_TIMEOUT_MS);
+    const settle = (isOpen) => () => {
+      clearTimeout(timer);
+      resolve(isOpen);
+    };
+    mine.addEventListener("open", settle(true));
+    mine.addEventListener("close", settle(false));
+  });
+  mine.addEventListener("message", (event) => hear(JSON.parse(event.data)));
+  mine.addEventListener("close", () => {
+    for (const job of jobs.values()) job.fail(new ApiError("The connection to the server was lost."));
+    jobs.clear();
+    if (socket === mine) socket = null;
+  });
+  socket = mine;
+  return mine.opened;
+}
+
+function hear(message) {
+  const job = jobs.get(message.id);
+  if (!job) return;
+  if (message.type === "output") job.onOutput(message.outputData, message.progress);
+  if (message.type === "succeeded") job.succeed(message.timeElapsed);
+  if (message.type === "failed") job.fail(errorOf(message, 0));
+  if (["succeeded", "failed", "cancelled"].includes(message.type)) jobs.delete(message.id);
+}
+
+// Whether a command can be sent this way. False once the socket did not open.
+export async function canStream(size) {
+  if (isBarred || size > MAX_MESSAGE) return false;
+  const isOpen = await open();
+  if (!isOpen) isBarred = true;
+  return isOpen;
+}
+
+// Resolves at the job's end; rejects with an `ApiError`, or an AbortError after `signal`.
+export function stream(command, inputs, { signal, onOutput }) {
+  return new Promise((resolve, reject) => {
+    const id = jobId();
+    const stop = () => {
+      jobs.delete(id);
+      if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ type: "cancel", id }));
+      reject(new DOMException("cancelled", "AbortError"));
+    };
+    jobs.set(id, { onOutput, succeed: resolve, fail: reject });
+    signal?.addEventListener("abort", stop, { once: true });
+    socket.send(JSON.stringify({ type: "submit", command, inputData: inputs, id }));
+  });
+}

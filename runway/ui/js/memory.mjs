@@ -1,0 +1,58 @@
+// What a reload brings back: the view and small values in the address, large ones in the browser's database.
+import { ROOT } from "./api.mjs";
+
+const MAX_IN_ADDRESS = 1200; // characters of one value; longer ones would make addresses nobody can send
+const STORE = "values";
+
+let database = null;
+
+function opened() {
+  database ??= new Promise((resolve) => {
+    const request = indexedDB.open(`runway-workspace ${ROOT.pathname}`, 1);
+    request.onupgradeneeded = () => request.result.createObjectStore(STORE);
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => resolve(null); // barred in some private windows: large values are then forgotten
+  });
+  return database;
+}
+
+async function withStore(mode, use) {
+  const db = await opened();
+  if (!db) return undefined;
+  return new Promise((resolve) => {
+    const request = use(db.transaction(STORE, mode).objectStore(STORE));
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => resolve(undefined);
+  });
+}
+
+export const keep = (key, value) => withStore("readwrite", (store) => store.put(value, key));
+export const forget = (key) => withStore("readwrite", (store) => store.delete(key));
+export const recall = (key) => withStore("readonly", (store) => store.get(key));
+
+export function readAddress() {
+  const [path, query = ""] = location.hash.replace(/^#\/?/, "").split("?");
+  const values = {};
+  for (const [name, text] of new URLSearchParams(query)) {
+    try {
+      values[name] = JSON.parse(text);
+    } catch {
+      // somebody's own edit; the default stands
+    }
+  }
+  return { view: decodeURIComponent(path), values };
+}
+
+export function addressOf(view, values) {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(values)) {
+    if (!isLarge(value) && value !== undefined) query.set(name, JSON.stringify(value));
+  }
+  const text = query.toString();
+  return `#/${encodeURIComponent(view)}${text ? `?${text}` : ""}`;
+}
+
+export function isLarge(value) {
+  if (typeof value === "string") return value.length > MAX_IN_ADDRESS; // pictures: not worth another copy
+  return (JSON.stringify(value)?.length ?? 0) > MAX_IN_ADDRESS;
+}

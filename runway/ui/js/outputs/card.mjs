@@ -1,0 +1,70 @@
+// The output side of a command: the result shown, its export, the strip of earlier ones.
+import { html, useRef, useState } from "../dom.mjs";
+import { Failure } from "../failure.mjs";
+import { Icon } from "../icons.mjs";
+import { VideoRecorder, videoKinds } from "../media/recorder.mjs";
+import { Progress } from "../progress.mjs";
+import { useStore } from "../store.mjs";
+import { ExportDialog } from "./export-dialog.mjs";
+import { pictureNames, picturesOf, save } from "./exports.mjs";
+import { HistoryStrip } from "./history-strip.mjs";
+import { OutputField } from "./index.mjs";
+import { Button } from "../parts.mjs";
+
+export function OutputCard({ session }) {
+  const { shown, run, failure, history } = useStore(session.store);
+  const [isExporting, setExporting] = useState(false);
+  const { command } = session;
+  const isOld = shown && history.length > 0 && history.some((entry) => entry.id === shown.id) && shown.id !== history[0].id;
+  return html`
+    <section class="card output-card" aria-labelledby="output-title">
+      <div class="card-head">
+        <h2 id="output-title">Output</h2>
+        ${shown && html`<span class="muted">${shown.label ? `${shown.label}, ` : ""}${formatMs(shown.ms)}</span>`}
+        <span class="push row">
+          <${LiveRecording} session=${session} />
+          ${isOld &&
+          html`<button type="button" class="small" onClick=${() => session.setValues(shown.inputs)}>Use these inputs</button>`}
+          <${Button} icon="download" disabled=${!shown} onClick=${() => setExporting(true)}>Export<//>
+        </span>
+      </div>
+      ${run?.kind === "one" && html`<${Progress} run=${run} label="Progress of the run" />`}
+      ${failure && html`<${Failure} failure=${failure} heading=${failure.field ? "An input was refused" : "The run failed"} />`}
+      <div class="outputs ${command.outputs.length === 1 ? "is-single" : ""}" aria-live="polite" aria-busy=${run ? "true" : "false"}>
+        ${shown
+          ? command.outputs.map((type) => html`<${OutputField} key=${type.name} type=${type} entry=${shown} command=${command} />`)
+          : !failure && html`<div class="empty"><${Icon} name="play" /><p>Run the command to see what the model makes of the input.</p></div>`}
+      </div>
+      ${history.length > 0 && html`<${HistoryStrip} session=${session} />`}
+      ${isExporting && html`<${ExportDialog} session=${session} onClose=${() => setExporting(false)} />`}
+    </section>
+  `;
+}
+
+export const formatMs = (ms) => (ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`);
+
+// Records the outputs as they come, for cameras and walks that are longer than the history.
+function LiveRecording({ session }) {
+  const { onEntry } = useStore(session.store);
+  const recorder = useRef(null);
+  const [name] = pictureNames(session.command);
+  const [kind] = videoKinds();
+  if (!name || !kind) return null;
+  const start = () => {
+    recorder.current = new VideoRecorder(kind[1]);
+    const add = (entry) => {
+      const [picture] = picturesOf([entry.outputs], name);
+      if (picture) recorder.current?.add(picture).catch(() => {});
+    };
+    session.store.set({ onEntry: add });
+  };
+  const stop = async () => {
+    session.store.set({ onEntry: null });
+    const blob = await recorder.current.stop();
+    recorder.current = null;
+    if (blob) save(blob, `${session.command.name}-live.${kind[0]}`);
+  };
+  return html`
+    <${Button} icon="record" class=${`small ${onEntry ? "is-recording" : ""}`} aria-pressed=${Boolean(onEntry)} onClick=${onEntry ? stop : start}>${onEntry ? "Stop and save" : "Record"}<//>
+  `;
+}

@@ -1,0 +1,51 @@
+// The call on screen as code to paste.
+import { ROOT } from "../api.mjs";
+import { html, useEffect, useState } from "../dom.mjs";
+import { CopyButton } from "../outputs/plain.mjs";
+import { useStore } from "../store.mjs";
+import { token } from "../token.mjs";
+import { SNIPPETS } from "./snippets.mjs";
+
+const LONG = 80; // characters of a value that is shown; what is copied is whole
+
+export function ApiPanel({ session }) {
+  useStore(session.store);
+  const [language, setLanguage] = useState(SNIPPETS[0].name);
+  const [hasOpenApi, setOpenApi] = useState(false);
+  useEffect(() => {
+    fetch(new URL("openapi.json", ROOT), { method: "HEAD", headers: token.headers() })
+      .then((response) => setOpenApi(response.ok))
+      .catch(() => {});
+  }, []);
+  const { write } = SNIPPETS.find((one) => one.name === language);
+  const call = (inputs) => write({ url: new URL(encodeURIComponent(session.command.name), ROOT).href, inputs, hasToken: token.value() !== "" });
+  const shown = call(JSON.parse(JSON.stringify(session.inputs(), (_, value) => shorten(value))));
+  return html`
+    <details class="card api-panel">
+      <summary><h2>API</h2><span class="muted">the call on screen as curl, Python and JavaScript</span></summary>
+      <div class="row">
+        <div class="segmented" role="radiogroup" aria-label="Language">
+          ${SNIPPETS.map(
+            ({ name }) => html`
+              <label class=${`segment ${name === language ? "is-on" : ""}`}>
+                <input type="radio" class="sr-only" name="language" value=${name} checked=${name === language} onChange=${() => setLanguage(name)} />${name}
+              </label>
+            `,
+          )}
+        </div>
+        <span class="push row">
+          <a href=${new URL("meta", ROOT).href} target="_blank" rel="noreferrer">Manifest</a>
+          ${hasOpenApi && html`<a href=${new URL("openapi.json", ROOT).href} target="_blank" rel="noreferrer">OpenAPI</a>`}
+          <${CopyButton} text=${() => call(session.inputs())} label=${`Copy the ${language} code`} />
+        </span>
+      </div>
+      <pre role="group" class="code snippet" tabindex="0" aria-label=${`${language} code`}>${shown}</pre>
+    </details>
+  `;
+}
+
+function shorten(value) {
+  if (typeof value === "string" && value.length > LONG) return `${value.slice(0, LONG / 2)}…`;
+  if (Array.isArray(value) && value.length > 8 && value.every((item) => typeof item === "number")) return [...value.slice(0, 6), "…"];
+  return value;
+}

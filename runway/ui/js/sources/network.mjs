@@ -1,0 +1,66 @@
+// The last request that reached this model through its API, as it comes.
+import { ROOT } from "../api.mjs";
+import { html, useEffect, useRef, useState } from "../dom.mjs";
+import { Icon } from "../icons.mjs";
+import { makeEntry } from "../history.mjs";
+
+const RETRY_MS = 2000;
+
+export function NetworkSource({ session }) {
+  const [state, setState] = useState("connecting");
+  const [seen, setSeen] = useState(null); // {at, count, isTooLarge}
+  const first = useRef(null); // the number of the first call seen
+
+  useEffect(() => {
+    let socket = null;
+    let timer = null;
+    let isGone = false;
+    const open = () => {
+      const address = new URL("ui/watch", ROOT);
+      address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
+      address.search = new URLSearchParams({ command: session.command.name });
+      socket = new WebSocket(address);
+      socket.addEventListener("open", () => setState("listening"));
+      socket.addEventListener("message", (event) => hear(JSON.parse(event.data)));
+      socket.addEventListener("close", () => {
+        if (isGone) return;
+        setState("lost");
+        timer = setTimeout(open, RETRY_MS);
+      });
+    };
+    const hear = (message) => {
+      first.current ??= message.number;
+      setSeen({ at: new Date(), count: message.number - first.current + 1, isTooLarge: message.isTooLarge });
+      for (const type of session.command.inputs) {
+        if (message.inputs && type.name in message.inputs) session.setValue(type.name, message.inputs[type.name], { isFrame: true });
+      }
+      if (message.outputs) session.show(makeEntry({ ...message, ms: message.ms ?? 0, label: "network" }));
+      requestAnimationFrame(() => socket.readyState === WebSocket.OPEN && socket.send("next"));
+    };
+    open();
+    return () => {
+      clearTimeout(timer);
+      isGone = true;
+      socket.close();
+    };
+  }, [session]);
+
+  const texts = {
+    connecting: "Connecting…",
+    listening: "Waiting for a request.",
+    lost: "The connection was lost; trying again.",
+  };
+  return html`
+    <div class="network-source">
+      <p class="notice" role="status">
+        <${Icon} name="network" />
+        <span>
+          ${seen
+            ? html`<strong>${seen.count} ${seen.count === 1 ? "request" : "requests"} seen</strong>, the last at ${seen.at.toLocaleTimeString()}.${seen.isTooLarge ? " It is too large to be shown." : ""}`
+            : texts[state]}
+          ${!seen && state === "listening" && html` Send one to <code>${new URL(encodeURIComponent(session.command.name), ROOT).href}</code>`}
+        </span>
+      </p>
+    </div>
+  `;
+}

@@ -1,0 +1,48 @@
+// A walk through a latent space: from one random point to the next, in even steps.
+import { html, useEffect, useState } from "../dom.mjs";
+import { blend, sample } from "../media/vectors.mjs";
+import { Button, Choice, NumberField } from "../parts.mjs";
+import { Progress } from "../progress.mjs";
+import { useStore } from "../store.mjs";
+
+export function WalkSource({ session }) {
+  const { run, values } = useStore(session.store);
+  const vectors = session.command.inputs.filter((type) => type.type === "vector");
+  const [name, setName] = useState(vectors[0].name);
+  const [steps, setSteps] = useState(24);
+  const [total, setTotal] = useState(96);
+  const type = vectors.find((one) => one.name === name);
+  const mean = type.samplingMean ?? 0;
+  useEffect(() => () => session.stop(), []);
+
+  const start = () => {
+    const point = () => sample(type.length, mean, type.samplingStd ?? 1, Math.random);
+    let [from, to] = [values[name] ?? point(), point()];
+    let index = 0;
+    const next = async () => {
+      if (total && index >= total) return null;
+      const part = (index % steps) / steps;
+      if (index && part === 0) [from, to] = [to, point()];
+      index += 1;
+      const vector = blend([from, to], [1 - part, part], mean);
+      session.setValue(name, vector, { isFrame: true });
+      return { values: { [name]: vector }, label: `step ${index}` };
+    };
+    if (total) session.store.set(({ limit }) => ({ limit: Math.max(limit, total) }));
+    session.loop(next, total || null);
+  };
+  return html`
+    <div class="walk-source">
+      <div class="row">
+        ${run
+          ? html`<${Button} icon="stop" class="stop" onClick=${() => session.stop()}>Stop<//>`
+          : html`<${Button} icon="play" class="primary" onClick=${start}>Walk<//>`}
+        ${vectors.length > 1 &&
+        html`<${Choice} label="Vector" value=${name} options=${vectors.map((one) => [one.name, one.name])} onTake=${setName} />`}
+        <${NumberField} label="Steps between points" value=${steps} min=${1} isInteger onTake=${setSteps} />
+        <${NumberField} label="Steps in all, 0 for endless" value=${total} min=${0} isInteger onTake=${setTotal} />
+      </div>
+      ${run && html`<${Progress} run=${run} label="Steps" />`}
+    </div>
+  `;
+}

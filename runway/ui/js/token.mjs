@@ -1,0 +1,42 @@
+// The server's access token: asked for when it answers 401, kept until the tab is closed.
+import { createStore } from "./store.mjs";
+
+const KEY = "runway-token";
+
+function stored() {
+  try {
+    return sessionStorage.getItem(KEY) ?? "";
+  } catch {
+    return ""; // storage is barred, the token then lasts until the page is left
+  }
+}
+
+let current = stored();
+let pending = null;
+
+// `isAsked`: a prompt is open. `wasRefused`: the token that was given does not fit.
+export const prompt = createStore({ isAsked: false, wasRefused: false });
+
+export const token = {
+  headers: () => (current ? { Authorization: `Bearer ${current}` } : {}),
+  value: () => current,
+  askFor() {
+    if (!pending) {
+      let settle;
+      pending = Object.assign(new Promise((resolve) => (settle = resolve)), { settle });
+      prompt.set({ isAsked: true, wasRefused: current !== "" });
+    }
+    return pending;
+  },
+  give(value) {
+    current = value.trim();
+    try {
+      sessionStorage.setItem(KEY, current);
+    } catch {
+      // kept in this page only
+    }
+    prompt.set({ isAsked: false });
+    pending?.settle();
+    pending = null;
+  },
+};

@@ -1,0 +1,84 @@
+// What the manifest's types mean for the page: first values, names, which input is the picture.
+
+export const isVisual = (type) => type.type === "image" || type.type === "segmentation";
+export const isPlace = (type) => ["image_point", "image_bounding_box", "image_landmarks"].includes(type.type);
+export const isNumbers = (value) =>
+  Array.isArray(value) && value.length > 0 && value.every((item) => typeof item === "number" || item === null);
+
+export function title(name) {
+  const words = name.replace(/[_-]+/g, " ").trim();
+  return words ? words[0].toUpperCase() + words.slice(1) : name;
+}
+
+// A normal sample (Box and Muller, 1958).
+export function normal() {
+  const radius = Math.sqrt(-2 * Math.log(1 - Math.random()));
+  return radius * Math.cos(2 * Math.PI * Math.random());
+}
+
+export const roundTo = (value, digits = 5) => Number(value.toFixed(digits));
+
+export function sampleVector(type) {
+  const { length, samplingMean: mean = 0, samplingStd: std = 1 } = type;
+  return Array.from({ length }, () => roundTo(mean + std * normal()));
+}
+
+export function landmarkCircle(count) {
+  const place = (index) => {
+    const angle = (2 * Math.PI * index) / count - Math.PI / 2;
+    return [roundTo(0.5 + 0.32 * Math.cos(angle), 4), roundTo(0.5 + 0.32 * Math.sin(angle), 4)];
+  };
+  return Array.from({ length: count }, (_, index) => place(index));
+}
+
+const FIRST_VALUES = {
+  vector: (type) => (type.length ? sampleVector(type) : undefined),
+  array: (type) => Array.from({ length: type.minLength ?? 0 }, () => firstValue(type.itemType)),
+  image_point: () => [0.5, 0.5],
+  image_bounding_box: () => [0.25, 0.25, 0.75, 0.75],
+  image_landmarks: (type) => landmarkCircle(type.length),
+};
+
+// The value a control starts with; undefined means "not given".
+export function firstValue(type) {
+  if (type.default !== undefined && type.default !== null) return type.default;
+  return FIRST_VALUES[type.type]?.(type);
+}
+
+export function firstValues(types) {
+  return Object.fromEntries(types.map((type) => [type.name, firstValue(type)]));
+}
+
+// Types without a default have to be given; `file` and `vector` may stay away.
+export function isRequired(type) {
+  return ["any", "array", "image", "segmentation", "image_point", "image_bounding_box", "image_landmarks"].includes(
+    type.type,
+  );
+}
+
+export const WANTED = {
+  image: "Choose a picture first.",
+  segmentation: "Paint a map first.",
+  any: "Write a JSON value first.",
+};
+
+// Inputs that belong on the stage, and those that stand beside it.
+export function splitInputs(inputs) {
+  let stage = inputs.filter(isVisual);
+  if (stage.length === 0) stage = inputs.filter((type) => type.type === "vector").slice(0, 1);
+  if (stage.length === 0) stage = inputs.filter((type) => type.type === "text").slice(0, 1);
+  return { stage, options: inputs.filter((type) => !stage.includes(type)) };
+}
+
+// The field an error of the server names, among the declared ones; items of an array point to the array.
+export function fieldOf(message, types) {
+  const said = /^(?:Invalid argument|Missing (?:input|option|argument)): (.+)$/s.exec(message);
+  if (!said) return null;
+  const names = (type) => [type.name, ...(type.itemType ? itemNames(type.itemType) : [])];
+  const matches = types.filter((type) => names(type).some((name) => said[1].startsWith(`${name}.`)));
+  return matches.sort((a, b) => b.name.length - a.name.length)[0]?.name ?? null;
+}
+
+function itemNames(type) {
+  return [type.name, ...(type.itemType ? itemNames(type.itemType) : [])];
+}
