@@ -6,6 +6,7 @@ Owned by the front's event loop. It knows nothing of queues; the dispatcher hear
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -36,35 +37,62 @@ class Task:
     worker: WorkerEntry | None = None
 
 
+@dataclass(eq=False, slots=True)
+class GivenBatch:
+    """Tasks that a worker was sent in one message; it has begun all of them at once, or one after the other."""
+
+    id: int
+    command: str
+    tasks: dict[int, Task]
+    begins_as_one: bool
+
+    def after(self, task_id: int) -> list[Task]:
+        """The tasks that were not begun yet when this one was the last to begin."""
+        tasks = list(self.tasks.values())
+        return [] if self.begins_as_one else tasks[tasks.index(self.tasks[task_id]) + 1 :]
+
+
 @dataclass(eq=False)
 class WorkerEntry:
-    """A living worker process; `batch_id` is the batch it runs, None when it runs none."""
+    """A living worker process; it runs the first of its batches, and finds the second when that one ends."""
 
     name: str
     pid: int
     link: WorkerLink
     begun: BegunCell
     generation: int
-    running: dict[int, Task] = field(default_factory=dict)
-    command: str = ""
-    begins_as_one: bool = False
-    batch_id: int | None = None
+    batches: deque[GivenBatch] = field(default_factory=deque)
     setup: asyncio.Future[RunwayError | None] | None = None
     is_reserved: bool = False
     must_end_at: float | None = None
 
-    def unbegun(self) -> list[Task]:
-        """The running tasks that the dead worker never began, oldest first; a batch begins as one."""
-        tasks = list(self.running.values())
-        began_last = self.running.get(self.begun.read())
-        if began_last is None:
-            return tasks
-        return [] if self.begins_as_one else tasks[tasks.index(began_last) + 1 :]
+    def unbegun(self) -> list[tuple[str, list[Task]]]:
+        """Command and tasks of each batch, without those that the dead worker had begun; in order."""
+        began_last = self.begun.read()
+        is_begun = any(began_last in batch.tasks for batch in self.batches)
+        left = []
+        for batch in self.batches:
+            if began_last in batch.tasks:
+                left.append((batch.command, batch.after(began_last)))
+                is_begun = False
+            elif not is_begun:
+                left.append((batch.command, list(batch.tasks.values())))
+        return left
+
+    def given(self) -> Iterator[Task]:
+        """The tasks it was sent and has not answered as a batch."""
+        for batch in self.batches:
+            yield from batch.tasks.values()
 
     @property
     def is_idle(self) -> bool:
-        """Whether it can be given a batch now."""
-        return self.batch_id is None and not self.is_reserved
+        """Whether it can be given a batch to run now."""
+        return not self.batches and not self.is_reserved
+
+    @property
+    def can_look_ahead(self) -> bool:
+        """Whether it can be given a batch to run next."""
+        return len(self.batches) == 1 and not self.is_reserved
 
 
 class Crew:

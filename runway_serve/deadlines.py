@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Container
+from time import monotonic
 
 from runway.exceptions import RunwayError
 from runway.messages import CancelTasks
@@ -39,7 +40,7 @@ class Deadlines:
         self._sweeper: asyncio.TimerHandle | None = None
 
     def begin(self, worker: WorkerEntry, now: float) -> None:
-        """A worker was given a batch."""
+        """A worker begins a batch."""
         limit_s = self._config.command_timeout_s
         worker.must_end_at = None if limit_s is None else now + limit_s
         if self._sweeper is None:
@@ -51,25 +52,25 @@ class Deadlines:
         return DeadlineError(f"The call {what} longer than the limit of {limit}.")
 
     def _sweep(self) -> None:
-        now = self._loop.time()
+        now = monotonic()
         self._sweeper = None
         for worker in list(self._crew):
             if worker.must_end_at is not None and now >= worker.must_end_at:
                 self._kill_late(worker)
                 continue
-            late = [t for t in worker.running.values() if t.id in self._accepted]
-            late = [task for task in late if now >= task.deadline]
+            late = [t for t in worker.given() if t.id in self._accepted and now >= t.deadline]
             for task in late:
                 self._settle(task, self.too_late("ran"))
             if late:
                 worker.link.send(CancelTasks([task.id for task in late]).to_wire())
-        if any(worker.batch_id is not None for worker in self._crew):
+        if any(worker.batches for worker in self._crew):
             self._sweeper = self._loop.call_later(SWEEP_S, self._sweep)
 
     def _kill_late(self, worker: WorkerEntry) -> None:
         limit = f"{self._config.command_timeout_s:g} s (--command-timeout)"
         error = DeadlineError(f"The command ran longer than the limit of {limit}.")
-        for task in worker.running.values():
+        batch = worker.batches[0]
+        for task in batch.tasks.values():
             self._settle(task, error)
-        reason = f"command {worker.command} ran longer than {limit}"
+        reason = f"command {batch.command} ran longer than {limit}"
         self._crew.condemn(worker, reason, "command_timeout")

@@ -1,4 +1,4 @@
-"""The dispatcher: the queue, the task states and the choice of workers, inside the front's event loop.
+"""The dispatcher: the state of every task, inside the front's event loop; `feeder.py` has the queue.
 
 It is the front's `Engine`. Every attribute belongs to the loop's thread; other threads enter through `_on_loop`.
 """
@@ -8,23 +8,23 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-import time
 from collections.abc import Callable, Mapping
 from threading import get_ident
+from time import monotonic, perf_counter, time_ns
 from typing import Any
 
 from runway.arena import ArenaRoom, decode_into
 from runway.engine import Cancel, Engine, Listener
 from runway.exceptions import RunwayError
-from runway.execution import Invocation
+from runway.execution import Invocation, Output
 from runway.manifest import Manifest
-from runway.messages import CancelTasks, Outcome, RunBatch
-from runway_serve.batching.queue import BatchQueue, LaneFullError
+from runway.messages import CancelTasks, Outcome
+from runway_serve.batching.queue import LaneFullError
 from runway_serve.config import FrontConfig
 from runway_serve.crew import Crew, Task, WorkerEntry
 from runway_serve.deadlines import Deadlines
 from runway_serve.errors import UnavailableError, WorkerLostError
-from runway_serve.lanes import Costs, lane_policies
+from runway_serve.feeder import Feeder
 from runway_serve.setup_round import SetupRounds
 from runway_serve.tallies import CANCELLED, Reading, Tallies
 
@@ -36,7 +36,9 @@ DRAINED_AFTER_S = (
 
 
 class Dispatcher(Engine):
-    """Queues calls, forms batches, gives them to idle workers and settles every accepted task exactly once."""
+    """Accepts calls, has the feeder send them to workers, and settles every accepted task exactly once."""
+
+    feeder_class = Feeder
 
     def __init__(
         self,
@@ -55,14 +57,14 @@ class Dispatcher(Engine):
             self._crew, loop, tell_supervisor, self._dispatch, config.setup_timeout_s
         )
         self._manifest: Manifest | None = None
-        self._queue: BatchQueue[Task] = BatchQueue({})
         self._tasks: dict[int, Task] = {}
         self._deadlines = Deadlines(config, loop, self._crew, self._tasks, self._settle)
         self.tallies = Tallies()
-        self._ids = itertools.count(time.time_ns())  # never those of a front that ran before
-        self._costs = Costs()
+        self._feeder = self.feeder_class(
+            self._crew, self._setups, self._deadlines, self._tasks, self.tallies
+        )
+        self._ids = itertools.count(time_ns())  # never those of a front that ran before
         self._is_planned = False
-        self._batch_ids = itertools.count(1)
         self._wake: asyncio.TimerHandle | None = None
         self._notices: set[asyncio.Task[None]] = set()
         self._is_draining = False
@@ -89,19 +91,19 @@ class Dispatcher(Engine):
         return {
             "workers": len(self._crew),
             "workers_wanted": self._config.worker_count,
-            "queued": self._queue.depth(),
-            "running": sum(len(worker.running) for worker in self._crew),
+            "queued": self._feeder.queue.depth(),
+            "running": sum(len(list(worker.given())) for worker in self._crew),
         }
 
     def read(self) -> Reading:
         """What `GET /metrics` shows; blocks the calling thread, which must not be the loop's."""
 
         async def read() -> Reading:
-            depths = {name: self._queue.depth(name) for name in self.tallies.commands}
+            depths = {name: self._feeder.queue.depth(name) for name in self.tallies.commands}
             running = dict.fromkeys(self.tallies.commands, 0)
             for worker in self._crew:
-                if worker.batch_id is not None:
-                    running[worker.command] += len(worker.running)
+                for batch in worker.batches:
+                    running[batch.command] += len(batch.tasks)
             return Reading(self.tallies.copied(), depths, running, self._crew.snapshot)
 
         return asyncio.run_coroutine_threadsafe(read(), self._loop).result()
@@ -152,7 +154,7 @@ class Dispatcher(Engine):
         self._setups.learn(snapshot["generation"], snapshot["options"])
         self._crew.update(snapshot["workers"])
         if self._crew.has_failed:
-            for task in self._queue.drain_all():
+            for task in self._feeder.queue.drain_all():
                 self.tallies.refusals["workers_failed"] += 1
                 self._settle(task, UnavailableError("Every worker failed."))
         self._dispatch()
@@ -169,9 +171,9 @@ class Dispatcher(Engine):
             raise self._refusal(call, "stopping", "The server is stopping.")
         if not len(self._crew):
             raise self._refusal(call, "no_worker", "No worker is ready yet.")
-        now = self._loop.time()
+        now = monotonic()
         due = now + self._config.request_timeout_s
-        task = Task(next(self._ids), call, listener, due, time.perf_counter())
+        task = Task(next(self._ids), call, listener, due, perf_counter())
         try:
             self._put(task, now)
         except LaneFullError as error:
@@ -180,7 +182,7 @@ class Dispatcher(Engine):
         self._tasks[task.id] = task
         if self._is_planned:
             return task
-        if len(self._tasks) == 1 and not self.manifest.commands[call.command].is_batched:
+        if len(self._tasks) == 1 and not self._feeder.is_batched(call.command):
             self._dispatch()
         else:  # calls that arrive in one turn of the loop share a message
             self._is_planned = True
@@ -195,19 +197,19 @@ class Dispatcher(Engine):
 
     def _put(self, task: Task, now: float) -> None:
         try:
-            self._queue.put(task.call.command, task, now, task.deadline)
+            self._feeder.queue.put(task.call.command, task, now, task.deadline)
         except LaneFullError:
             if not self._is_planned:
                 raise
             self._dispatch()
-            self._queue.put(task.call.command, task, now, task.deadline)
+            self._feeder.queue.put(task.call.command, task, now, task.deadline)
 
     def _cancel(self, task: Task) -> None:
         if self._tasks.pop(task.id, None) is None:
             return
         self.tallies.observe_answer(task.call.command, CANCELLED)
         if task.worker is None:
-            self._queue.cancel(task)
+            self._feeder.queue.cancel(task)
         else:
             task.worker.link.send(CancelTasks([task.id]).to_wire())
         self._check_drained()
@@ -219,46 +221,23 @@ class Dispatcher(Engine):
 
     def _dispatch(self) -> None:
         """Give ripe batches to idle workers, expire what waited too long, and plan the next look."""
-        now = self._loop.time()
+        now = monotonic()
         self._is_planned = False
-        for task in self._queue.expire(now):
+        for task in self._feeder.queue.expire(now):
             self._settle(task, self._deadlines.too_late("waited"))
-        for worker in self._crew:
-            if not worker.is_idle or worker.generation != self._setups.generation:
-                continue
-            batch = self._queue.take(now)
-            if batch is None:
-                break
-            tasks = list(batch.tasks)
-            if not self.manifest.commands[batch.command].is_batched and not tasks[0].call.is_stream:
-                waiting = self._queue.depth(batch.command)
-                room = self._costs.room(batch.command, waiting, len(self._crew))
-                tasks += self._queue.take_more(batch.command, room, now)
-            self._give(worker, batch.command, tasks, now)
+        self._feeder.feed(now)
         if self._wake is not None:
             self._wake.cancel()
-        due = self._queue.next_wake(now)
+        due = self._feeder.queue.next_wake(now)
         self._wake = None if due is None else self._loop.call_at(due, self._dispatch)
-
-    def _give(self, worker: WorkerEntry, command: str, tasks: list[Task], now: float) -> None:
-        worker.batch_id, worker.command = next(self._batch_ids), command
-        worker.begins_as_one = self.manifest.commands[command].is_batched
-        worker.running = {task.id: task for task in tasks}
-        self.tallies.commands[command].note_given(tasks)
-        for task in tasks:
-            task.worker = worker
-        pairs = [(task.id, task.call) for task in tasks]
-        room = worker.link.lease_room(self._costs.output_bytes(command) * len(tasks))
-        worker.link.send(RunBatch(worker.batch_id, command, pairs, room).to_wire())
-        self._deadlines.begin(worker, now)
 
     # -- workers
 
     def _learn(self, wire: Mapping[str, Any]) -> None:
         self._manifest = Manifest.from_wire(wire)
-        self.started_at = self._loop.time()
+        self.started_at = monotonic()
         self.tallies.declare(self._manifest.commands)
-        self._queue = BatchQueue(lane_policies(self._manifest, self._config))
+        self._feeder.learn(self._manifest, self._config)
 
     def _hear(self, worker: WorkerEntry, message: Mapping[str, Any]) -> None:
         """Take outcomes, or the end of a setup, from a worker."""
@@ -268,53 +247,49 @@ class Dispatcher(Engine):
         for item in message["items"]:
             outcome = Outcome.from_wire(item)
             task = self._tasks.get(outcome.task_id)
-            if task is None:
-                continue
-            event = outcome.event
-            if isinstance(event, RunwayError):
-                del self._tasks[task.id]
-                self.tallies.observe_answer(task.call.command, event.code)
-            else:
-                if event.final:
-                    del self._tasks[task.id]
-                    self.tallies.commands[task.call.command].codes[200] += 1
-                if event.value is not None:
-                    self._costs.note_output(worker.command, event.value)
-            task.listener(event)
-        if message["done"] is not None and message["done"] == worker.batch_id:
-            self.tallies.commands[worker.command].runs.add(message["run_s"])
+            if task is not None:
+                self._note_outcome(task, outcome.event)
+                task.listener(outcome.event)
+        done = message["done"]
+        if done is not None and worker.batches and done == worker.batches[0].id:
             self._free(worker, message["run_s"])
 
+    def _note_outcome(self, task: Task, event: Output | RunwayError) -> None:
+        command = task.call.command
+        if isinstance(event, RunwayError):
+            del self._tasks[task.id]
+            self.tallies.observe_answer(command, event.code)
+            return
+        if event.final:
+            del self._tasks[task.id]
+            self.tallies.commands[command].codes[200] += 1
+        if event.value is not None:
+            self._feeder.costs.note_output(command, event.value)
+
     def _free(self, worker: WorkerEntry, run_s: float) -> None:
-        """A worker's batch ended, or the worker did."""
-        if worker.batch_id is not None:
-            self._costs.note(worker.command, len(worker.running), run_s)
-            self._queue.freed(worker.command, len(worker.running), run_s, self._loop.time())
-        worker.batch_id, worker.running, worker.must_end_at = None, {}, None
-        if worker in self._crew:
-            worker.link.release()
-        if worker.is_reserved:
-            notice = self._loop.create_task(self._setups.note_freed())
-            self._notices.add(notice)
-            notice.add_done_callback(self._notices.discard)
+        """The batch that a worker ran ended."""
+        self._feeder.ended(worker, run_s, monotonic())
+        if worker.is_reserved and not worker.batches:
+            self._notice_freed()
         self._dispatch()
         self._check_drained()
+
+    def _notice_freed(self) -> None:
+        notice = self._loop.create_task(self._setups.note_freed())
+        self._notices.add(notice)
+        notice.add_done_callback(self._notices.discard)
 
     def _on_joined(self, worker: WorkerEntry) -> None:
         self._setups.join(worker)
 
     def _on_left(self, worker: WorkerEntry, reason: str) -> None:
-        unbegun = [task for task in worker.unbegun() if task.id in self._tasks]
-        for task in unbegun:
-            task.worker = None
-            del worker.running[task.id]
-        for task in list(worker.running.values()):
+        for task in self._feeder.take_back(worker, monotonic()):
             error = WorkerLostError(f"Worker died while running this request ({reason}).")
             self._settle(task, error)
-        if unbegun:
-            deadlines = [task.deadline for task in unbegun]
-            self._queue.requeue(worker.command, unbegun, self._loop.time(), deadlines)
-        self._free(worker, 0.0)
+        if worker.is_reserved:
+            self._notice_freed()
+        self._dispatch()
+        self._check_drained()
 
     def _check_drained(self) -> None:
         if self._is_draining and not self._tasks:

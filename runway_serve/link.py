@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,14 @@ EVENTS, POLLIN = (
     int(zmq.EVENTS),
     int(zmq.POLLIN),
 )  # as plain numbers: enumerations cost a microsecond each
+
+
+@dataclass(slots=True)
+class _Held:
+    """Shared memory of a batch: room for its outputs, and the inputs that lie there."""
+
+    room: tuple[int, Bytes] | None
+    inputs: list[np.ndarray[Any, Any]] = field(default_factory=list)
 
 
 class WorkerLink:
@@ -40,8 +50,7 @@ class WorkerLink:
         self._loop = loop
         self._hear = hear
         self._arena = arena
-        self._leases: list[np.ndarray[Any, Any]] = []
-        self._room: tuple[int, Bytes] | None = None
+        self._held: deque[_Held] = deque()
         self._packer = Packer(place=self._place)
         self._is_reading = False
         self._socket = context.socket(zmq.DEALER)
@@ -52,37 +61,40 @@ class WorkerLink:
         loop.add_reader(self._fd, self._read)
 
     def lease_room(self, size: int) -> tuple[int, int] | None:
-        """Shared memory for the outputs of the next batch; `release` gives it back."""
-        self._room = self._arena.lease(size) if self._arena is not None and size else None
-        return None if self._room is None else (self._room[0], self._room[1].nbytes)
+        """Shared memory for the outputs of the batch that is sent next; `release` gives it back."""
+        room = self._arena.lease(size) if self._arena is not None and size else None
+        self._held.append(_Held(room))
+        return None if room is None else (room[0], room[1].nbytes)
 
     def release(self) -> None:
-        """The batch ended: what its inputs and outputs took is free as soon as nobody looks at it."""
-        self._leases, self._room = [], None
+        """The oldest batch ended: what its inputs and outputs took is free as soon as nobody looks at it."""
+        self._held.popleft()
 
     def _place(self, array: np.ndarray[Any, Any]) -> int | None:
-        if self._arena is None:
+        if self._arena is None or not self._held:
             return None
+        inputs = self._held[-1].inputs
         offset = self._arena.offset_of(array)
         if offset is not None:
-            self._leases.append(array)
+            inputs.append(array)
             return offset
         leased = self._arena.lease(array.nbytes)
         if leased is None:
             return None
         offset, block = leased
         block[: array.nbytes] = array.reshape(-1).view(np.uint8)
-        self._leases.append(block)
+        inputs.append(block)
         return offset
 
     def _look_up(self, offset: int, size: int) -> Bytes:
         """Bytes that the worker wrote into the room of its batch."""
-        if self._room is None:
-            raise ValueError("this batch has no room")
-        start = offset - self._room[0]
-        if start < 0 or start + size > self._room[1].nbytes:
-            raise ValueError(f"{size} bytes at {offset} are not in this batch's room")
-        return self._room[1][start : start + size]
+        for held in self._held:
+            if held.room is None:
+                continue
+            start = offset - held.room[0]
+            if start >= 0 and start + size <= held.room[1].nbytes:
+                return held.room[1][start : start + size]
+        raise ValueError(f"{size} bytes at {offset} are in no batch's room")
 
     def send(self, message: Mapping[str, Any]) -> None:
         """Send a message; it waits in the socket until the worker takes it."""

@@ -117,9 +117,7 @@ class SetupRounds:
         worker.is_reserved = True
         try:
             async with self._freed:
-                await self._freed.wait_for(
-                    lambda: worker.batch_id is None or worker not in self._crew
-                )
+                await self._freed.wait_for(lambda: not worker.batches or worker not in self._crew)
             if worker not in self._crew:
                 return WorkerLostError("Worker died before its setup.")
             worker.setup = self._loop.create_future()

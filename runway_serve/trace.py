@@ -14,6 +14,7 @@ from runway.hot import HotExchange
 from runway.trace import Marks, TraceFile
 from runway_serve.crew import Task, WorkerEntry
 from runway_serve.dispatcher import Dispatcher
+from runway_serve.feeder import Feeder
 
 
 class TracedExchange(HotExchange):
@@ -48,10 +49,25 @@ class TracedExchange(HotExchange):
             engine.trace.add(self.task_id, self.marks)
 
 
+class TracedFeeder(Feeder):
+    """Marks `given` and `packed`."""
+
+    def give(self, worker: WorkerEntry, command: str, tasks: list[Task], now: float) -> None:
+        """Send a worker a batch."""
+        given = perf_counter()
+        super().give(worker, command, tasks, now)
+        packed = perf_counter()
+        for task in tasks:
+            asked = _exchange_of(task)
+            if asked is not None:
+                asked.marks["given"], asked.marks["packed"] = given, packed
+
+
 class TracedDispatcher(Dispatcher):
-    """Marks `given`, `packed` and `received`."""
+    """Marks `received`, and has a `TracedFeeder`."""
 
     trace: TraceFile
+    feeder_class = TracedFeeder
 
     def _accept(self, call: Invocation, listener: Listener) -> Task:
         task = super()._accept(call, listener)
@@ -59,15 +75,6 @@ class TracedDispatcher(Dispatcher):
         if asked is not None:
             asked.task_id = task.id
         return task
-
-    def _give(self, worker: WorkerEntry, command: str, tasks: list[Task], now: float) -> None:
-        given = perf_counter()
-        super()._give(worker, command, tasks, now)
-        packed = perf_counter()
-        for task in tasks:
-            asked = _exchange_of(task)
-            if asked is not None:
-                asked.marks["given"], asked.marks["packed"] = given, packed
 
     def _hear(self, worker: WorkerEntry, message: Mapping[str, Any]) -> None:
         received = perf_counter()

@@ -82,7 +82,8 @@ class WorkerLoop:
     def _handle(self, front: bytes, message: dict[str, Any]) -> None:
         if message["op"] == "batch":
             self._run_batch(front, RunBatch.from_wire(message))
-            self._cancelled.clear()
+            if not self._inbox:  # else it may be the next batch that has lost a call
+                self._cancelled.clear()
         elif message["op"] == "setup":
             self._run_setup(front, message["generation"], message["options"])
 

@@ -1,0 +1,130 @@
+"""The feeder: which tasks a worker is sent, and when. It owns the queue and belongs to the front's event loop."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Container, Mapping
+
+from runway.manifest import Manifest
+from runway.messages import RunBatch
+from runway_serve.batching.policy import BatchPolicy
+from runway_serve.batching.queue import Batch, BatchQueue
+from runway_serve.config import FrontConfig
+from runway_serve.crew import Crew, GivenBatch, Task, WorkerEntry
+from runway_serve.deadlines import Deadlines
+from runway_serve.lanes import Costs, lane_policies
+from runway_serve.setup_round import SetupRounds
+from runway_serve.tallies import Tallies
+
+
+class Feeder:
+    """Forms batches of what waits and gives them to workers of the newest setup.
+
+    Args:
+        crew: the living workers.
+        setups: whose generation workers must have.
+        deadlines: told when a worker begins a batch.
+        accepted: the ids of the tasks that have no outcome yet.
+        tallies: counts batches.
+    """
+
+    def __init__(
+        self,
+        crew: Crew,
+        setups: SetupRounds,
+        deadlines: Deadlines,
+        accepted: Container[int],
+        tallies: Tallies,
+    ) -> None:
+        self._crew = crew
+        self._setups = setups
+        self._deadlines = deadlines
+        self._accepted = accepted
+        self._tallies = tallies
+        self._batch_ids = itertools.count(1)
+        self._batched: Mapping[str, bool] = {}
+        self._policies: dict[str, BatchPolicy] = {}
+        self.costs = Costs()
+        self.queue: BatchQueue[Task] = BatchQueue(self._policies)
+
+    def learn(self, manifest: Manifest, config: FrontConfig) -> None:
+        """The commands became known; nothing waits yet."""
+        self._batched = {name: command.is_batched for name, command in manifest.commands.items()}
+        self._policies = lane_policies(manifest, config)
+        self.queue = BatchQueue(self._policies)
+
+    def is_batched(self, command: str) -> bool:
+        """Whether the command's function takes lists."""
+        return self._batched[command]
+
+    def feed(self, now: float) -> None:
+        """Give ripe batches to idle workers, and full ones to those that still run another."""
+        for worker in self._crew:
+            if worker.is_idle and worker.generation == self._setups.generation:
+                batch = self.queue.take(now)
+                if batch is None:
+                    break
+                self.give(worker, batch.command, self._joined_by_quick(batch, now), now)
+        for worker in self._crew:
+            if worker.can_look_ahead and worker.generation == self._setups.generation:
+                batch = self.queue.take(now, self._full)
+                if batch is None:
+                    break
+                self.give(worker, batch.command, batch.tasks, now)
+
+    def give(self, worker: WorkerEntry, command: str, tasks: list[Task], now: float) -> None:
+        """Send a worker a batch."""
+        tasks_by_id = {task.id: task for task in tasks}
+        batch = GivenBatch(next(self._batch_ids), command, tasks_by_id, self._batched[command])
+        worker.batches.append(batch)
+        self._tallies.commands[command].note_given(tasks)
+        for task in tasks:
+            task.worker = worker
+        pairs = [(task.id, task.call) for task in tasks]
+        room = worker.link.lease_room(self.costs.output_bytes(command) * len(tasks))
+        if worker.batches[0] is batch:
+            self._deadlines.begin(worker, now)
+        # the last line: a send also reads, and may find the answer to this very batch
+        worker.link.send(RunBatch(batch.id, command, pairs, room).to_wire())
+
+    def ended(self, worker: WorkerEntry, run_s: float, now: float) -> None:
+        """The batch that a worker ran ended; it goes on with the next one if it has it."""
+        batch = worker.batches.popleft()
+        worker.link.release()
+        self._tallies.commands[batch.command].runs.add(run_s)
+        self.costs.note(batch.command, len(batch.tasks), run_s)
+        self.queue.freed(batch.command, len(batch.tasks), run_s, now)
+        worker.must_end_at = None
+        if worker.batches:
+            self._deadlines.begin(worker, now)
+
+    def take_back(self, worker: WorkerEntry, now: float) -> list[Task]:
+        """The tasks that a dead worker had begun; what it had not goes back to the front of its lane."""
+        unbegun = worker.unbegun()
+        lost = set(worker.given()).difference(*(tasks for _, tasks in unbegun))
+        for batch in worker.batches:
+            begun = len(lost.intersection(batch.tasks.values()))
+            if begun:
+                self.queue.freed(batch.command, begun, 0.0, now)
+        for command, tasks in reversed(unbegun):  # the oldest ends up in front
+            wanted = [task for task in tasks if task.id in self._accepted]
+            for task in wanted:
+                task.worker = None
+            deadlines = [task.deadline for task in wanted]
+            self.queue.requeue(command, wanted, now, deadlines)
+        worker.batches.clear()
+        return list(lost)
+
+    def _joined_by_quick(self, batch: Batch[Task], now: float) -> list[Task]:
+        """The tasks of a batch, and those that a worker can run behind them within a moment."""
+        tasks = batch.tasks
+        if self._batched[batch.command] or tasks[0].call.is_stream:
+            return tasks
+        waiting = self.queue.depth(batch.command)
+        room = self.costs.room(batch.command, waiting, len(self._crew))
+        return [*tasks, *self.queue.take_more(batch.command, room, now)]
+
+    def _full(self, command: str) -> int:
+        """How many tasks a batch of this command holds, 0 if so many do not wait or it has no batches."""
+        size = self._policies[command].max_batch_size
+        return size if size > 1 and self.queue.depth(command) >= size else 0
