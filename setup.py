@@ -63,6 +63,7 @@ setup(
         "runway.data_types",
         "runway_serve",
         "runway_serve.bench",
+        "runway_serve.examples",
         "runway_serve.workers",
         "runway_serve.batching",
     ],
