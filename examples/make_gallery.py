@@ -13,6 +13,7 @@ import io
 import json
 import os
 import re
+import signal
 import statistics
 import subprocess
 import sys
@@ -20,6 +21,7 @@ import time
 from collections import defaultdict
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.request import Request
 
 from demo import choose_port, open_url
 from exhibits import EXHIBITS
@@ -58,8 +60,6 @@ class Client:
         return {name: from_json(value) for name, value in answer.items()}
 
     def post(self, command, body):
-        from urllib.request import Request
-
         request = Request(f"{self.url}/{command}", body, {"Content-Type": "application/json"})
         with open_url(request, timeout=120) as response:
             return json.load(response)
@@ -145,6 +145,8 @@ def main():
     chosen = parser.parse_args().names or names
     if unknown := set(chosen) - set(names):
         parser.error(f"no example {', '.join(sorted(unknown))}")
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)  # so that a server is never left behind
     sections = read_sections()
     for exhibit in EXHIBITS:
         if exhibit.__name__ in chosen:
