@@ -65,6 +65,7 @@ setup(
         "runway.data_types",
         "runway_serve",
         "runway_serve.bench",
+        "runway_serve.examples",
         "runway_serve.workers",
         "runway_serve.batching",
     ],

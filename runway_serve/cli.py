@@ -24,9 +24,10 @@ examples:
 
 other commands, each with its own --help (a folder of that name is served as ./bench):
   runway-serve bench URL COMMAND            load a running server and measure it
+  runway-serve examples                     list the example models; fetch their weights, serve one
 """
 # First word of the command line -> module whose `main(arguments)` returns the exit code.
-SUBCOMMANDS = {"bench": "runway_serve.bench.cli"}
+SUBCOMMANDS = {"bench": "runway_serve.bench.cli", "examples": "runway_serve.examples.cli"}
 
 
 def build_parser() -> argparse.ArgumentParser:

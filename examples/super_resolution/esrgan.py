@@ -13,7 +13,6 @@ from torch import nn
 from torch.nn import functional as F
 
 SCALE = 4
-REACH = 10  # input pixels around a pixel that can change its result: half of all kernels, added up
 
 
 class DenseBlock(nn.Module):
@@ -30,6 +29,10 @@ class DenseBlock(nn.Module):
 
 class EsrganSlim(nn.Module):
     """(N, 3, H, W) RGB in 0..255 to (N, 3, 4 H, 4 W); results can overshoot 0..255."""
+
+    reach = (
+        10  # input pixels around a pixel that can change its result: half of all kernels, added up
+    )
 
     def __init__(self):
         super().__init__()
@@ -87,7 +90,7 @@ def load(folder):
 def enlarge(network, picture, tile):
     """A picture four times as wide and high.
 
-    The work is done in square tiles, each with `REACH` pixels of its neighbours around it: so the
+    The work is done in square tiles, each with `network.reach` pixels of its neighbours around it: so the
     result has no seams, and memory does not grow with the picture.
 
     Args:
@@ -97,16 +100,16 @@ def enlarge(network, picture, tile):
     Returns:
         (4 H, 4 W, 3) uint8
     """
-    device = next(network.parameters()).device
+    device, reach = next(network.parameters()).device, network.reach
     height, width, _ = picture.shape
-    margin = ((REACH, REACH), (REACH, REACH), (0, 0))
+    margin = ((reach, reach), (reach, reach), (0, 0))
     padded = np.pad(picture, margin, mode="edge")  # zeros would darken the border
     result = np.empty((height * SCALE, width * SCALE, 3), np.uint8)
     for top in range(0, height, tile):
         for left in range(0, width, tile):
-            part = padded[top : top + tile + 2 * REACH, left : left + tile + 2 * REACH]
+            part = padded[top : top + tile + 2 * reach, left : left + tile + 2 * reach]
             x = torch.from_numpy(part.copy()).to(device).permute(2, 0, 1)[None].float()
-            cut = slice(REACH * SCALE, -REACH * SCALE)
+            cut = slice(reach * SCALE, -reach * SCALE)
             y = network(x)[0, :, cut, cut].clamp(0, 255).round().byte()
             rows, columns = y.shape[1:]
             y0, x0 = top * SCALE, left * SCALE

@@ -4,6 +4,7 @@ import os
 
 import esrgan
 import numpy as np
+import rrdn
 import torch
 from PIL import Image
 
@@ -12,6 +13,11 @@ import runway
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 options = {
+    "network": runway.category(
+        choices=["slim", "thick"],
+        default="slim",
+        description="thick is better and far slower; its weights are fetched apart.",
+    ),
     "scale": runway.category(
         choices=["4", "3", "2"],
         default="4",
@@ -30,9 +36,18 @@ options = {
 @runway.setup(options=options)
 def setup(opts):
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    network = esrgan.load(os.path.join(HERE, "weights")).to(device)
-    print(f"ESRGAN-slim x{opts['scale']} on {device}")
+    print(f"ESRGAN-{opts['network']} x{opts['scale']} on {device}")
+    network = load_network(opts["network"]).to(device)
     return {"network": network, "scale": int(opts["scale"]), "tile": int(opts["tile"])}
+
+
+def load_network(name):
+    if name == "slim":
+        return esrgan.load(os.path.join(HERE, "weights"))
+    folder = os.path.join(HERE, "weights", "thick")
+    if not os.path.isdir(folder):
+        raise RuntimeError("run: runway-serve examples fetch super_resolution --with thick")
+    return rrdn.load(folder)
 
 
 @runway.command(

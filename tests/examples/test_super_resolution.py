@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import importlib
 import importlib.util
 import io
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ import pytest
 from PIL import Image
 
 from tests.conformance.pictures import from_data_uri
+from tests.examples.exhibition import photograph
 from tests.serving import serve
 
 torch = pytest.importorskip("torch", reason="the example is a PyTorch model")
@@ -79,6 +82,55 @@ def test_tiles_leave_no_seam(esrgan, network):
 
     assert tiled.shape == (280, 164, 3)
     assert np.abs(whole.astype(int) - tiled).max() <= 1  # a sum in another order may round apart
+
+
+THICK = FOLDER / "weights" / "thick"
+thick_fetched = pytest.mark.skipif(
+    not (THICK / "model.json").is_file(),
+    reason="110 MB: runway-serve examples fetch super_resolution --with thick",
+)
+
+
+@pytest.fixture(scope="module")
+def thick(esrgan):
+    sys.path.insert(0, str(FOLDER))  # rrdn imports esrgan
+    try:
+        module = importlib.import_module("rrdn")
+    finally:
+        sys.path.remove(str(FOLDER))
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # threads that wait for each other take minutes on a busy machine
+    yield module.load(THICK)
+    torch.set_num_threads(threads)
+
+
+@pytest.mark.slow
+@thick_fetched
+def test_thick_network_beats_bicubic_and_leaves_no_seam(esrgan, thick):
+    original = photograph("astronaut").crop((160, 40, 288, 168))
+    small = original.resize((32, 32), Image.Resampling.BICUBIC)
+
+    whole = esrgan.enlarge(thick, np.asarray(small), tile=1024)
+    tiled = esrgan.enlarge(thick, np.asarray(small), tile=16)
+
+    bicubic = np.asarray(small.resize(original.size, Image.Resampling.BICUBIC))
+    assert psnr(original, whole) > psnr(original, bicubic) + 0.3
+    assert np.abs(whole.astype(int) - tiled).max() <= 1
+
+
+def psnr(original, result):
+    difference = np.asarray(original, float) - np.asarray(result, float)
+    return 10 * np.log10(255**2 / np.mean(difference**2))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif((THICK / "model.json").is_file(), reason="the thick weights are there")
+def test_thick_network_without_its_weights_says_how_to_fetch_them():
+    with serve(FOLDER, "--gpus", "none") as server:
+        response = server.post("setup", {"network": "thick"})
+
+        assert response.status_code == 500
+        assert "examples fetch super_resolution --with thick" in response.text
 
 
 def test_served_example_enlarges_pictures_of_any_kind():

@@ -1,0 +1,101 @@
+"""For tests of examples: serve one on two CPU workers, send pictures, take pictures out of answers."""
+
+from __future__ import annotations
+
+import base64
+import importlib.util
+import io
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+import requests
+from PIL import Image
+
+from tests.conformance.pictures import from_data_uri
+from tests.processes import ServerProcess, clean_env
+from tests.serving import READY_S, Served, stopping
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+CALLS_AT_ONCE = 6
+
+
+@contextmanager
+def exhibit(name: str, python: str = sys.executable) -> Iterator[Served]:
+    """An example on two CPU workers, ready."""
+
+    def build(port: int) -> ServerProcess:
+        words = ["--port", str(port), "--gpus", "none", "--cpu-workers", "2"]
+        return ServerProcess(
+            [python, "-m", "runway_serve", str(EXAMPLES / name), *words], port=port
+        )
+
+    with stopping(build, "/ready", lambda status, _: status == 200, READY_S, 0) as served:
+        yield served
+
+
+def fetch(name: str) -> None:
+    """See to it that an example's weights are there; skips the test if they cannot be had."""
+    command = [sys.executable, "-m", "runway_serve", "examples", "fetch", name]
+    fetched = subprocess.run(
+        command, capture_output=True, text=True, env=clean_env(), timeout=110, check=False
+    )
+    if fetched.returncode:
+        pytest.skip(f"weights of {name} cannot be fetched: {fetched.stderr.splitlines()[-1]}")
+
+
+def load_module(folder: str, name: str) -> ModuleType:
+    """A module out of an example's folder."""
+    spec = importlib.util.spec_from_file_location(name, EXAMPLES / folder / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def answer(served: Served, command: str, **inputs: object) -> dict:
+    response = served.post(command, inputs)
+    assert response.status_code == 200, response.text
+    return response.json()
+
+
+def refusal(served: Served, command: str, **inputs: object) -> str:
+    """The message of a 400."""
+    response = served.post(command, inputs)
+    assert response.status_code == 400, response.text
+    return response.text
+
+
+def is_same_from_both_workers(served: Served, command: str, **inputs: object) -> bool:
+    """Whether calls at the same time, which keep both workers busy, all get the answer of a call alone."""
+    alone = answer(served, command, **inputs)
+
+    def call(_: int) -> dict:
+        url = f"{served.url}/{command}"
+        return requests.post(url, json=inputs, timeout=30, proxies={"http": ""}).json()
+
+    with ThreadPoolExecutor(CALLS_AT_ONCE) as pool:
+        return all(got == alone for got in pool.map(call, range(2 * CALLS_AT_ONCE)))
+
+
+def photograph(name: str) -> Image.Image:
+    data = pytest.importorskip("skimage.data", reason="scikit-image carries the photographs")
+    return Image.fromarray(getattr(data, name)()).convert("RGB")
+
+
+def to_data_uri(picture: Image.Image) -> str:
+    buffer = io.BytesIO()
+    picture.save(buffer, format="PNG")
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def pixels(data_uri: str) -> np.ndarray:
+    """Pixels of an answer's picture, as numbers that can be subtracted."""
+    return np.asarray(from_data_uri(data_uri)[1]).astype(int)
