@@ -124,7 +124,8 @@ def _framework(target: Target) -> str:
     if not target.framework:
         return ""
     words = " ".join(shlex.quote(word) for word in target.framework)
-    return f"RUN pip install --no-cache-dir {words}"
+    # A layer of its own, as the one before it is the same for all models.
+    return f"# hadolint ignore=DL3059\nRUN pip install --no-cache-dir {words}"
 
 
 def _sdk_first(wheel: str) -> str:
