@@ -95,7 +95,9 @@ def python_of(description: Description) -> str:
     """The interpreter that the script should be tried with: its environment's if there is one, else the present one."""
     for name in (GPU, CPU):
         for is_modern in (True, False):
-            environment = environment_of(description, resolve(description, name, is_modern))
+            environment = environment_of(
+                description, resolve(description, name, is_modern, has_image=False)
+            )
             if environment.is_complete:
                 return str(environment.python)
     return sys.executable

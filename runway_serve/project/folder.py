@@ -84,14 +84,18 @@ def environments(description: Description, wanted: str | None) -> tuple[str, ...
 
 
 def buildable(
-    description: Description, environment: str, is_modern: bool, base_image: str | None = None
+    description: Description,
+    environment: str,
+    is_modern: bool,
+    base_image: str | None = None,
+    has_image: bool = True,
 ) -> Target:
     """The target; what was replaced, or is likely to fail, is shown.
 
     Raises:
         ProjectError: a version cannot be had, and `--modern` was not given.
     """
-    target = resolve(description, environment, is_modern, base_image)
+    target = resolve(description, environment, is_modern, base_image, has_image)
     show(target.warnings)
     if is_modern:
         for swap in target.swaps:

@@ -81,7 +81,7 @@ def ready_environment(flags: argparse.Namespace) -> Environment:
     description = usable(flags.folder.resolve())
     wanted = flags.environment or default_environment(description)
     (name,) = environments(description, wanted)
-    target = buildable(description, name, flags.modern)
+    target = buildable(description, name, flags.modern, has_image=False)
     environment = environment_of(description, target)
     with environment.locked():
         if flags.rebuild:

@@ -67,6 +67,7 @@ def resolve(
     environment: str,
     is_modern: bool = False,
     base_image: str | None = None,
+    has_image: bool = True,
 ) -> Target:
     """The target with every version that cannot be had replaced; `swaps` has what that changed.
 
@@ -75,14 +76,15 @@ def resolve(
         environment: `cpu` or `gpu`.
         is_modern: replace old pins in the steps too.
         base_image: brings its own Python and CUDA; None takes a public image.
+        has_image: False for a virtual environment, where CUDA is the machine's.
     """
     target = Target(environment)
     _choose_python(target, description, base_image)
     if base_image:
         target.base_image = base_image
-    elif target.is_gpu:
+    elif has_image and target.is_gpu:
         _choose_cuda(target, description)
-    else:
+    elif has_image:
         target.base_image = f"python:{target.python}-slim-bookworm"
     python = target.python or releases.MODERN_PYTHON
     _choose_framework(target, description, python)

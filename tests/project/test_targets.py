@@ -104,3 +104,10 @@ def test_a_given_base_image_decides_python_and_cuda(tmp_path):
     assert target.base_image == "localhost/mine:1"
     assert target.obstacles == []
     assert "gives way to that of localhost/mine:1" in target.warnings[0].text
+
+
+def test_cuda_is_the_machines_business_without_an_image(tmp_path):
+    target = target_of(tmp_path, "python: 3.12\ncuda: 9.0\n", "gpu", has_image=False)
+
+    assert target.swaps == []
+    assert target.base_image == ""
