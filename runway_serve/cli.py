@@ -24,10 +24,19 @@ examples:
 
 other commands, each with its own --help (a folder of that name is served as ./bench):
   runway-serve bench URL COMMAND            load a running server and measure it
+  runway-serve check [FOLDER]               what is wrong with a model's folder and its runway.yml
+  runway-serve build [FOLDER] --cpu|--gpu   an image of it
+  runway-serve run [FOLDER]                 serve it in an environment of its own, without an image
   runway-serve examples                     list the example models; fetch their weights, serve one
 """
 # First word of the command line -> module whose `main(arguments)` returns the exit code.
-SUBCOMMANDS = {"bench": "runway_serve.bench.cli", "examples": "runway_serve.examples.cli"}
+SUBCOMMANDS = {
+    "bench": "runway_serve.bench.cli",
+    "build": "runway_serve.project.build",
+    "check": "runway_serve.project.check",
+    "examples": "runway_serve.examples.cli",
+    "run": "runway_serve.project.run",
+}
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -165,9 +174,10 @@ def resolve(flags: argparse.Namespace, script_arguments: list[str]) -> ServeConf
         ConfigError: a value makes no sense.
     """
     port = flags.port if flags.port is not None else _int_variable("RW_PORT", 9000)
+    script, own_arguments = find_script(flags.target)
     return ServeConfig(
-        script=find_script(flags.target).resolve(),
-        arguments=tuple(script_arguments),
+        script=script.resolve(),
+        arguments=tuple(script_arguments) or own_arguments,
         host=flags.host or os.environ.get("RW_HOST", "127.0.0.1"),
         port=port,
         gpus=flags.gpus or os.environ.get("RW_GPUS", "all"),

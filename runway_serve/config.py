@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -98,37 +97,36 @@ class FrontConfig:
         return asdict(self)
 
 
-def find_script(target: str) -> Path:
-    """The model script of a path to a script or folder: runway.yml's entrypoint, else runway_model.py.
+def find_script(target: str) -> tuple[Path, tuple[str, ...]]:
+    """The model script of a path to a script or folder, and the arguments its entrypoint gives it.
+
+    A folder means the entrypoint of its runway.yml, else runway_model.py.
 
     Raises:
         ConfigError: there is none.
     """
     path = Path(target)
     if path.is_file():
-        return path
+        return path, ()
     if not path.is_dir():
         raise ConfigError(f"{target} does not exist; give a model script or its folder")
-    description = path / "runway.yml"
-    script = _entrypoint(description) if description.is_file() else path / "runway_model.py"
+    script: Path = path / "runway_model.py"
+    arguments: tuple[str, ...] = ()
+    if (path / "runway.yml").is_file():
+        script, arguments = _entrypoint(path / "runway.yml")
     if not script.is_file():
         raise ConfigError(
             f"{script} does not exist; give a model script or a folder with runway.yml"
         )
-    return script
+    return script, arguments
 
 
-def _entrypoint(description: Path) -> Path:
-    import yaml
+def _entrypoint(path: Path) -> tuple[Path, tuple[str, ...]]:
+    from runway_serve.project.description import DescriptionError
+    from runway_serve.project.reading import read_entrypoint
 
     try:
-        content = yaml.safe_load(description.read_text())
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{description} is not YAML: {error}") from error
-    entrypoint = content.get("entrypoint") if isinstance(content, dict) else None
-    if not isinstance(entrypoint, str):
-        raise ConfigError(f"{description} has no entrypoint, such as: python runway_model.py")
-    scripts = [word for word in shlex.split(entrypoint) if word.endswith(".py")]
-    if not scripts:
-        raise ConfigError(f"{description}: entrypoint {entrypoint!r} names no Python script")
-    return description.parent / scripts[0]
+        entrypoint = read_entrypoint(path)
+    except DescriptionError as error:
+        raise ConfigError(str(error)) from error
+    return path.parent / entrypoint.script, entrypoint.arguments

@@ -28,7 +28,7 @@ def test_script_is_the_one_of_the_entrypoint(name, tmp_path):
     script.touch()
     shutil.copy(HERE / "yml" / f"{name}.yml", tmp_path / "runway.yml")
 
-    assert find_script(str(tmp_path)) == script
+    assert find_script(str(tmp_path)) == (script, ())
 
 
 def test_another_programs_file_is_refused_by_name(tmp_path):
