@@ -4,12 +4,13 @@
 PY := .venv/bin/python
 INPUTS := setup.py pyproject.toml .ci/install
 
-.PHONY: help demo test check format dev clean
+.PHONY: help demo test check bench format dev clean
 
 help:
 	@echo 'make demo     serve a real network and send it a picture; Ctrl-C ends it (ONCE=1: by itself)'
 	@echo 'make test     run the whole test suite'
 	@echo 'make check    formatting, lint, types and the quick tests'
+	@echo 'make bench    what a request costs: HTTP, hops, threads, memory (minutes; needs wrk)'
 	@echo 'make format   apply formatting and the safe lint fixes'
 	@echo 'make dev      install for development again'
 	@echo 'make clean    remove what was built, the virtual environment too'
@@ -25,6 +26,13 @@ check: .venv/.develops
 	$(PY) -m ruff check .
 	$(PY) -m mypy -p runway -p runway_serve
 	$(PY) -m pytest -m 'not slow' $(ARGS)
+
+bench: .venv/.develops
+	@command -v wrk >/dev/null || { echo 'wrk is needed: apt-get install wrk' >&2; exit 1; }
+	$(PY) -m benchmarks.http_layers
+	$(PY) -m benchmarks.hops
+	$(PY) -m benchmarks.front_budget
+	$(PY) -m benchmarks.memory
 
 format: .venv/.develops
 	$(PY) -m ruff format .
