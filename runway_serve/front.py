@@ -11,7 +11,6 @@ import gc
 import json
 import logging
 import os
-import shutil
 import signal
 import sys
 from pathlib import Path
@@ -22,7 +21,7 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.workers.base import Worker
 
 from runway_serve.config import FrontConfig
-from runway_serve.front_process import FRONT_CONFIG_VARIABLE, is_held, uploads_folder
+from runway_serve.front_process import FRONT_CONFIG_VARIABLE, is_held, remove_folder, uploads_folder
 
 logger = logging.getLogger(__name__)
 PR_SET_PDEATHSIG = 1
@@ -130,7 +129,7 @@ class FrontWorker(Worker):  # type: ignore[misc]
             return
         self.loop.remove_reader(0)
         if not is_held(self.folder):
-            shutil.rmtree(self.folder, ignore_errors=True)
+            remove_folder(self.folder)
         if (
             os.getppid() == self.ppid
         ):  # else gunicorn's master is gone too, and the parent is a stranger

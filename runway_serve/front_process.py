@@ -10,8 +10,10 @@ import fcntl
 import json
 import logging
 import os
+import shutil
 import signal
 import subprocess
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,6 +30,7 @@ logger = logging.getLogger(__name__)
 FRONT_CONFIG_VARIABLE = "RUNWAY_FRONT_CONFIG"
 RESTART_S = 1.0
 STOP_S = 3.0
+REMOVE_S = 2.0
 
 
 class FrontProcess:
@@ -111,3 +114,10 @@ def is_held(folder: Path) -> bool:
     finally:
         os.close(handle)
     return False
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a server's folder; a process that is just ending may still put a file there."""
+    deadline = time.monotonic() + REMOVE_S
+    while folder.exists() and time.monotonic() < deadline:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -9,7 +9,6 @@ import errno
 import ipaddress
 import logging
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -22,7 +21,7 @@ from typing import Any
 import zmq
 
 from runway_serve.config import ConfigError, FrontConfig, ServeConfig
-from runway_serve.front_process import FrontProcess, hold_folder, uploads_folder
+from runway_serve.front_process import FrontProcess, hold_folder, remove_folder, uploads_folder
 from runway_serve.workers.child import make_arena
 from runway_serve.workers.devices import NoUsableGpuError, discover
 from runway_serve.workers.pool import WorkerCommandLine, WorkerPool, WorkerState
@@ -30,6 +29,7 @@ from runway_serve.workers.reports import pack, unpack
 
 logger = logging.getLogger(__name__)
 POLL_MS = 1000  # heartbeat of the loop; events wake it at once
+PRINTED_WITHIN_S = 1.0  # what a worker's own children still hold of its output is not waited for
 
 
 class Supervisor:
@@ -64,9 +64,9 @@ class Supervisor:
             raise ConfigError(str(error)) from error
         for note in found.notes:
             logger.warning("%s", note)
+        wakeup = self._watch_signals()
         self._folder = Path(tempfile.mkdtemp(prefix="runway-serve-"))
         self._hold = hold_folder(self._folder)
-        wakeup = self._watch_signals()
         context = zmq.Context()
         self._control = context.socket(zmq.ROUTER)
         self._control.bind(self._control_address)
@@ -245,6 +245,7 @@ class Supervisor:
         return self._stop_signals > 1 or now >= self._drain_until
 
     def _report_failure(self) -> int:
+        self._pool.finish_printing(PRINTED_WITHIN_S)
         for cause in dict.fromkeys(w.error or w.reason for w in self._pool.states):
             print(f"runway-serve: no worker could start: {cause}", file=sys.stderr, flush=True)
         return 1
@@ -260,7 +261,7 @@ class Supervisor:
         self._pool.stop(timeout_s=2.0)
         listener.close()
         context.destroy(linger=0)
-        shutil.rmtree(self._folder, ignore_errors=True)
+        remove_folder(self._folder)
 
 
 def _is_loopback(host: str) -> bool:

@@ -64,6 +64,7 @@ class WorkerState:
     times_s: dict[str, float] = field(default_factory=dict)  # of the present process, by phase
     unread: bytes = b""
     last_lines: deque[str] = field(default_factory=lambda: deque(maxlen=LAST_LINES))
+    printer: threading.Thread | None = None
 
     @property
     def pid(self) -> int | None:
@@ -162,6 +163,12 @@ class WorkerPool:
         """No worker is left to hope for."""
         return all(worker.state == "failed" for worker in self.states)
 
+    def finish_printing(self, timeout_s: float) -> None:
+        """Wait until what dead workers printed is in the log."""
+        for worker in self.states:
+            if worker.printer is not None:
+                worker.printer.join(timeout_s)
+
     def stop(self, timeout_s: float) -> None:
         """End all workers: SIGTERM to their process groups, then SIGKILL."""
         self._stopping = True
@@ -215,9 +222,10 @@ class WorkerPool:
             process.stdin.flush()
         except BrokenPipeError:
             logger.warning("worker %s ended before it began", worker.name)
-        threading.Thread(
+        worker.printer = threading.Thread(
             target=pump, args=(process.stdout, worker.name, worker.last_lines), daemon=True
-        ).start()
+        )
+        worker.printer.start()
         worker.process, worker.status_fd, worker.unread = process, read_fd, b""
         worker.state, worker.started_at = "starting", now
         worker.kill_reason = worker.error = worker.cause = ""
