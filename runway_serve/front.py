@@ -89,6 +89,7 @@ class FrontWorker(Worker):  # type: ignore[misc]
     def run(self) -> None:
         """Serve until told to stop."""
         self.loop.run_until_complete(self._serve())
+        self._clear_folder()  # once more: a supervisor that is killed loses its pipe before its lock
 
     async def _serve(self) -> None:
         import uvicorn
@@ -123,13 +124,17 @@ class FrontWorker(Worker):  # type: ignore[misc]
     async def _beat(self) -> None:
         self.notify()
 
+    def _clear_folder(self) -> None:
+        """Remove the folder of a supervisor that is gone."""
+        if not is_held(self.folder):
+            remove_folder(self.folder)
+
     def _lifeline(self) -> None:
         """End the front when the supervisor's end of standard input closes; clear its folder if it died."""
         if os.read(0, 1):
             return
         self.loop.remove_reader(0)
-        if not is_held(self.folder):
-            remove_folder(self.folder)
+        self._clear_folder()
         if (
             os.getppid() == self.ppid
         ):  # else gunicorn's master is gone too, and the parent is a stranger
