@@ -329,7 +329,7 @@ def test_the_page_says_when_the_server_is_gone(open_screen, model):
 
 
 def test_time_to_first_view_is_told(open_screen, record_property):
-    """No bound is asserted on a shared machine; docs/workspace.md has the measured number."""
+    """No bound is asserted on a shared machine; the time is in the report (`--junitxml`)."""
     screen = open_screen()
     began = time.monotonic()
     screen.page.reload()
