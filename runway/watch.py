@@ -19,9 +19,7 @@ from runway import exchange
 from runway.engine import Engine
 
 Message = MutableMapping[str, Any]
-MAX_BYTES = (
-    32 << 20
-)  # of inputs and outputs together; a page that shows pictures gains nothing from more
+MAX_BYTES = 32 << 20  # of inputs and outputs together; a page of pictures gains nothing from more
 
 
 @dataclass(slots=True)
@@ -101,10 +99,12 @@ class Watch:
             await page.has_news.wait()
             await page.is_ready.wait()
             page.has_news.clear()
+            seen = page.last
+            if seen is None or seen is page.shown:
+                continue  # its outputs came before the news of its inputs were looked at
+            page.shown = seen
             page.is_ready.clear()
-            if page.last is not None:
-                text = await self._in_thread(page.last.text)
-                await send({"type": "websocket.send", "text": text})
+            await send({"type": "websocket.send", "text": await self._in_thread(seen.text)})
 
 
 class _Page:
@@ -112,6 +112,7 @@ class _Page:
         self.command = command
         self.loop = loop
         self.last: Seen | None = None
+        self.shown: Seen | None = None
         self.has_news = asyncio.Event()
         self.is_ready = asyncio.Event()
         self.is_ready.set()

@@ -62,6 +62,17 @@ def test_a_page_sees_inputs_and_outputs_of_its_command(server):
     assert second["number"] == first["number"] + 1
 
 
+def test_no_call_is_told_twice(server):
+    socket = listen(server, server.url)
+    told = []
+    for word in map(str, range(50)):
+        server.post("shout", {"x": word})
+        told.append(until_answered(socket)["inputs"]["x"])
+    socket.close()
+
+    assert told == list(map(str, range(50)))
+
+
 def test_a_page_that_is_slow_gets_the_newest_call_only(server):
     socket = listen(server, server.url)
     server.post("shout", {"x": "first"})
