@@ -66,11 +66,12 @@ class Call:
     given: Mapping[str, Any]
     formats: Mapping[str, str]
     is_stream: bool = False
+    request_id: str | None = None
 
     def decode(self) -> Invocation:
         """The call for an engine. Raises `RunwayError` (400) naming a bad or missing input."""
         inputs = self.command.inputs.decode(self.given)
-        return Invocation(self.command.name, inputs, self.formats, self.is_stream)
+        return Invocation(self.command.name, inputs, self.formats, self.is_stream, self.request_id)
 
     def encode(self, output: Output) -> dict[str, Any]:
         """The JSON object of an output."""
