@@ -20,6 +20,7 @@ positive_data_acceptance.expected-statuses = [200, 202, 204, 400, 404]
 [[operations]]
 include-path-regex = "^/(meta|healthcheck|ready|metrics|openapi.json)?$"
 checks.unsupported_method.enabled = false
+checks.allow_header_conformance.enabled = false
 """
 
 

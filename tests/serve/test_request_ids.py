@@ -67,7 +67,7 @@ def test_the_models_lines_carry_the_id_of_their_call(server):
 
     lines = wait(lambda: "batch of third" in server.log() and server.log().splitlines())
     for number, word in ((1, "first"), (2, "second")):
-        expected = ("printed " + word, "two", "lines " + word, "INFO:root:logged " + word)
+        expected = ("printed " + word, "two", "lines " + word, "logged " + word)
         for text in expected:
             assert f"worker-0 id-{number} | {text}" in lines
     assert "worker-0 id-3 | batch of third" in lines
