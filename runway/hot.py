@@ -45,8 +45,8 @@ HEADERS_READ = {
     b"prefer": "prefer",
     b"x-request-id": "x-request-id",
 }
-_END = b"%s%d\r\nx-request-id: %s\r\n\r\n"
-_LAST_END = b"%s%d\r\nx-request-id: %s\r\nconnection: close\r\n\r\n"
+HEAD = b"%scontent-length: %d\r\nx-request-id: %s\r\n\r\n"
+LAST_HEAD = HEAD[:-2] + b"connection: close\r\n\r\n"
 USUAL_HEADERS = (exchange.JSON_HEADERS, exchange.LONG_JSON_HEADERS)
 
 
@@ -111,13 +111,13 @@ class HotCommands:
                 id(headers): STATUS_LINE[200] + self._common + self._cors + _lines(headers)
                 for headers in USUAL_HEADERS
             }
-        end = _END if keep_alive else _LAST_END
+        head = HEAD if keep_alive else LAST_HEAD
         usual = self._usual.get(id(response.headers))
         if usual is not None and response.status == 200 and not origin:
-            return end % (usual, len(response.body), request.encode())
+            return head % (usual, len(response.body), request.encode())
         cors = self._cors_lines({"Origin": origin}) if origin else self._cors
         start = STATUS_LINE[response.status] + self._common + cors + _lines(response.headers)
-        return end % (start + b"content-length: ", len(response.body), request.encode())
+        return head % (start, len(response.body), request.encode())
 
     def _cors_lines(self, request: Mapping[str, str]) -> bytes:
         return _lines(get_cors_headers(self._cors_options, Headers(request), "POST"))

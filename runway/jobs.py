@@ -166,8 +166,7 @@ class Job:
             self._fail(RunwayError("Internal server error."))
 
     def _fail(self, error: RunwayError) -> None:
-        body = orjson.loads(exchange.failure(error).body)
-        self._error = {"error": body["error"], "code": error.code, "traceback": []} | body
+        self._error = {"code": error.code, "traceback": [], **exchange.failure_body(error)}
         self._end(FAILED)
 
     def _end(self, status: str) -> None:

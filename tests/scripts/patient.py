@@ -5,6 +5,7 @@ from pathlib import Path
 
 import runway
 from runway.data_types import number, text
+from runway.exceptions import InferenceError
 
 
 @runway.command("jobs", inputs={"x": number}, outputs={"y": number})
@@ -28,7 +29,7 @@ def repeat(model, inputs):
 
 @runway.command("fail", inputs={"why": text}, outputs={"r": text})
 def fail(model, inputs):
-    raise ValueError(inputs["why"])
+    raise InferenceError(inputs["why"])
 
 
 runway.run()
