@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from flask import Flask, request
+from flask import Flask, g, request
 from flask import Response as FlaskResponse
 from flask_cors import CORS
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from runway import exchange
 from runway.engine import Engine, call_and_wait
 from runway.exceptions import RunwayError
+from runway.openapi import document
+from runway.request_ids import request_id
 from runway.workspace import add_workspace, to_page, wants_page
 
 HTTP_ERRORS = {
@@ -39,6 +41,7 @@ def create_app(engine: Engine, uploads_directory: str | None = None) -> Flask:
     add_workspace(app, uploads_directory)
     _add_error_handlers(app)
     app.after_request(_compress(app))
+    app.after_request(_name)
     return app
 
 
@@ -55,6 +58,12 @@ def _add_routes(app: Flask, engine: Engine) -> None:
     def healthcheck() -> FlaskResponse:
         return _flask(exchange.answer({"status": engine.status()}))
 
+    def openapi() -> FlaskResponse:
+        if "openapi.json" in engine.manifest.commands:
+            return usage("openapi.json")
+        routes = {rule.rule for rule in app.url_map.iter_rules()}
+        return _flask(exchange.answer(document(engine.manifest, routes)))
+
     def list_options() -> FlaskResponse:
         return _flask(exchange.answer(engine.manifest.options.to_dict()))
 
@@ -69,6 +78,7 @@ def _add_routes(app: Flask, engine: Engine) -> None:
     def command(name: str) -> FlaskResponse:
         try:
             call = exchange.open_call(engine.manifest, name, _headers(), request.get_data())
+            call.request_id = _own_id()
             invocation = call.decode()
         except RunwayError as error:
             engine.note_refused(name, error.code)
@@ -90,6 +100,7 @@ def _add_routes(app: Flask, engine: Engine) -> None:
         ),  # its own rule, or Flask would send API clients from the command to the page
         ("/meta", meta, "GET"),
         ("/healthcheck", healthcheck, "GET"),
+        ("/openapi.json", openapi, "GET"),
         ("/setup", list_options, "GET"),
         ("/setup", setup, "POST"),
         ("/<name>", usage, "GET"),
@@ -102,7 +113,10 @@ def _add_error_handlers(app: Flask) -> None:
     def on_http_error(error: HTTPException) -> FlaskResponse:
         code = error.code or 500
         text = HTTP_ERRORS.get(code, f"{error.name}.")
-        return _flask(exchange.answer({"error": text}, code))
+        response = _flask(exchange.answer({"error": text}, code))
+        if isinstance(error, MethodNotAllowed):
+            response.allow.update(error.valid_methods or ())
+        return response
 
     def on_runway_error(error: RunwayError) -> FlaskResponse:
         return _flask(exchange.failure(error))
@@ -132,6 +146,19 @@ def _compress(app: Flask) -> Callable[[FlaskResponse], FlaskResponse]:
         return response
 
     return compress
+
+
+def _name(response: FlaskResponse) -> FlaskResponse:
+    response.headers["X-Request-Id"] = _own_id()
+    return response
+
+
+def _own_id() -> str:
+    """The id of the request at hand."""
+    if "request_id" not in g:
+        g.request_id = request_id(_headers())
+    own: str = g.request_id
+    return own
 
 
 def _headers() -> dict[str, str]:

@@ -1,6 +1,6 @@
-"""The ASGI callable that servers run: WebSockets on the event loop, HTTP by the Flask app in threads.
+"""The ASGI callable that servers run: WebSockets and jobs on the event loop, other HTTP by the Flask app in threads.
 
-Commands never come here: `runway.http_protocol` takes them to `runway.hot` before there is an ASGI scope.
+Plain calls never come here: `runway.http_protocol` takes them to `runway.hot` before there is an ASGI scope.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from flask import Flask
 from runway.codec_pool import CodecPool
 from runway.engine import Engine
 from runway.hot import HotCommands
+from runway.job_routes import JobRoutes
+from runway.jobs import JobPolicy
 from runway.watch import Watch
 from runway.websocket import JobConnection, UsedIds
 
@@ -29,18 +31,22 @@ FLASK_THREADS = 16
 class RunwayASGI:
     """ASGI application over a Flask app and an engine; owned by one event loop. `hot` answers `POST /<command>`."""
 
-    def __init__(self, app: Flask, engine: Engine) -> None:
+    def __init__(self, app: Flask, engine: Engine, jobs: JobPolicy | None = None) -> None:
         self._engine = engine
         self._wsgi = WSGIMiddleware(app, workers=FLASK_THREADS)  # type: ignore[arg-type]
         self._pool = CodecPool(CODEC_THREADS)
         self._used_ids = UsedIds()
         self.hot = HotCommands(app, engine, self._pool)
         self._watch = Watch(engine, self._pool.run)
+        self._job_routes = JobRoutes(app, self.hot, self._pool, jobs or JobPolicy())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection scope."""
         if scope["type"] == "http":
-            await self._wsgi(scope, receive, send)  # type: ignore[arg-type]
+            if self._job_routes.takes(scope):
+                await self._job_routes(scope, receive, send)
+            else:
+                await self._wsgi(scope, receive, send)  # type: ignore[arg-type]
         elif scope["type"] == "websocket":
             await self._serve_websocket(scope, receive, send)
 

@@ -66,11 +66,12 @@ class Call:
     given: Mapping[str, Any]
     formats: Mapping[str, str]
     is_stream: bool = False
+    request_id: str | None = None
 
     def decode(self) -> Invocation:
         """The call for an engine. Raises `RunwayError` (400) naming a bad or missing input."""
         inputs = self.command.inputs.decode(self.given)
-        return Invocation(self.command.name, inputs, self.formats, self.is_stream)
+        return Invocation(self.command.name, inputs, self.formats, self.is_stream, self.request_id)
 
     def encode(self, output: Output) -> dict[str, Any]:
         """The JSON object of an output."""
@@ -208,14 +209,19 @@ def _after_writing(value: Any, room: int) -> int:
     return room
 
 
-def failure(error: RunwayError) -> Response:
-    """The response to an error, which is also printed to stderr as the SDK always did."""
+def failure_body(error: RunwayError) -> dict[str, Any]:
+    """What a client is told of an error, which is also printed to stderr as the SDK always did."""
     if isinstance(error, BadBodyError):
-        return answer({"error": error.message}, error.code)
+        return {"error": error.message}
     body = error.to_response()
     if body["traceback"]:
         print("\n".join([error.message, *body["traceback"]]), file=sys.stderr, flush=True)
-    response = answer(body, error.code)
+    return body
+
+
+def failure(error: RunwayError) -> Response:
+    """The response to an error."""
+    response = answer(failure_body(error), error.code)
     retry_after = getattr(error, "retry_after_s", None)
     if retry_after is not None:
         seconds = str(max(1, round(retry_after)))

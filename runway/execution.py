@@ -35,6 +35,8 @@ class Invocation:
     inputs: Mapping[str, Any]
     formats: Mapping[str, str] = field(default_factory=dict)
     is_stream: bool = False
+    request_id: str | None = None
+    timeout_s: float | None = None  # instead of the server's, for those who said that they can wait
 
 
 def run_setup(

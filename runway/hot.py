@@ -23,6 +23,7 @@ from runway import exchange
 from runway.app import HTTP_ERRORS
 from runway.exceptions import RunwayError
 from runway.execution import Invocation, Output
+from runway.request_ids import request_id
 
 if TYPE_CHECKING:
     from runway.codec_pool import CodecPool
@@ -40,7 +41,12 @@ HEADERS_READ = {
     b"accept-encoding": "accept-encoding",
     b"x-runway-output-format": "x-runway-output-format",
     b"origin": "origin",
+    b"accept": "accept",
+    b"prefer": "prefer",
+    b"x-request-id": "x-request-id",
 }
+HEAD = b"%scontent-length: %d\r\nx-request-id: %s\r\n\r\n"
+LAST_HEAD = HEAD[:-2] + b"connection: close\r\n\r\n"
 USUAL_HEADERS = (exchange.JSON_HEADERS, exchange.LONG_JSON_HEADERS)
 
 
@@ -86,6 +92,7 @@ class HotCommands:
         response: exchange.Response,
         default: RawHeaders,
         keep_alive: bool,
+        request: str,
         origin: str | None = None,
     ) -> bytes:
         """The head of a response, to its empty line.
@@ -94,6 +101,7 @@ class HotCommands:
             response: what it is of.
             default: the server's own headers; another list whenever one of them changes.
             keep_alive: whether the connection stays open.
+            request: the id of the request.
             origin: the page that asked, as its browser says.
         """
         if default is not self._dated:
@@ -103,13 +111,13 @@ class HotCommands:
                 id(headers): STATUS_LINE[200] + self._common + self._cors + _lines(headers)
                 for headers in USUAL_HEADERS
             }
-        end = b"\r\n\r\n" if keep_alive else b"\r\nconnection: close\r\n\r\n"
+        head = HEAD if keep_alive else LAST_HEAD
         usual = self._usual.get(id(response.headers))
         if usual is not None and response.status == 200 and not origin:
-            return b"%scontent-length: %d%s" % (usual, len(response.body), end)
+            return head % (usual, len(response.body), request.encode())
         cors = self._cors_lines({"Origin": origin}) if origin else self._cors
         start = STATUS_LINE[response.status] + self._common + cors + _lines(response.headers)
-        return b"%scontent-length: %d%s" % (start, len(response.body), end)
+        return head % (start, len(response.body), request.encode())
 
     def _cors_lines(self, request: Mapping[str, str]) -> bytes:
         return _lines(get_cors_headers(self._cors_options, Headers(request), "POST"))
@@ -141,6 +149,7 @@ class HotExchange:
         "headers",
         "hot",
         "keep_alive",
+        "request_id",
         "response_complete",
     )
 
@@ -165,6 +174,7 @@ class HotExchange:
             for name, value in headers
             if name in HEADERS_READ
         }
+        self.request_id = request_id(self.headers)
         self._body = b""
         self._parts: list[bytes] | None = None
         self._size = 0
@@ -221,6 +231,7 @@ class HotExchange:
         body, self._body = self._body, b""
         manifest = self.hot.engine.manifest
         self._call = exchange.open_call(manifest, self._command.name, self.headers, body)
+        self._call.request_id = self.request_id
         return self._call.decode()
 
     def _submit(self, invocation: Invocation) -> None:

@@ -15,6 +15,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from runway import exchange
 from runway.hot import HotCommands, HotExchange
+from runway.preferences import is_plain
 
 JOIN_BYTES = 16_384  # to copy a longer body behind its head costs more than to write two pieces
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -60,13 +61,17 @@ class RunwayHttpProtocol(HttpToolsProtocol):
             if command is not None:
                 keep_alive = parser.should_keep_alive() and parser.get_http_version() != "1.0"
                 hot = self._hot.exchange(self._hot, command, self.headers, self, keep_alive)
-                self.cycle = hot
-                hot.begin()
-                if self.expect_100_continue and not hot.response_complete:
-                    self.transport.write(CONTINUE)
-                return
+                if is_plain(hot.headers):
+                    self._begin_hot(hot)
+                    return
         self._begin_asgi()
         super().on_headers_complete()
+
+    def _begin_hot(self, hot: HotExchange) -> None:
+        self.cycle = hot
+        hot.begin()
+        if self.expect_100_continue and not hot.response_complete:
+            self.transport.write(CONTINUE)
 
     def _begin_asgi(self) -> None:
         url, headers, expects = self.url, self.headers, self.expect_100_continue
@@ -97,7 +102,8 @@ class RunwayHttpProtocol(HttpToolsProtocol):
         if transport.is_closing():
             return
         default = self.server_state.default_headers
-        head = self._hot.head(response, default, hot.keep_alive, hot.headers.get("origin"))
+        origin = hot.headers.get("origin")
+        head = self._hot.head(response, default, hot.keep_alive, hot.request_id, origin)
         if len(body) > JOIN_BYTES:
             transport.writelines([head, body])
         else:

@@ -29,7 +29,13 @@ class RunBatch:
             "command": self.command,
             "room": self.room,
             "tasks": [
-                (task_id, dict(call.inputs), dict(call.formats), call.is_stream)
+                (
+                    task_id,
+                    dict(call.inputs),
+                    dict(call.formats),
+                    call.is_stream,
+                    call.request_id,
+                )
                 for task_id, call in self.tasks
             ],
         }
@@ -39,8 +45,8 @@ class RunBatch:
         """The message of a wire dict."""
         command = wire["command"]
         tasks = [
-            (task_id, Invocation(command, inputs, formats, is_stream))
-            for task_id, inputs, formats, is_stream in wire["tasks"]
+            (task_id, Invocation(command, inputs, formats, is_stream, request))
+            for task_id, inputs, formats, is_stream, request in wire["tasks"]
         ]
         room = wire["room"]
         return cls(wire["id"], command, tasks, None if room is None else (room[0], room[1]))

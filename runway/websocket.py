@@ -145,7 +145,7 @@ class JobConnection:
             await self._send(job_id, "succeeded", timeElapsed=elapsed)
         except RunwayError as error:
             cancel = None
-            body = orjson.loads(exchange.failure(error).body)
+            body = exchange.failure_body(error)
             await self._send(
                 job_id, "failed", error=body["error"], traceback=body.get("traceback", [])
             )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import logging
 import os
 import sys
 from importlib import import_module
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from runway_serve.config import ConfigError, ServeConfig, find_script
+from runway_serve.workers.log_lines import VARIABLE, configure
 from runway_serve.workers.warmup_file import AUTO, WarmUpFileError, read_requests
 
 EXAMPLES = """\
@@ -58,6 +58,9 @@ def build_parser() -> argparse.ArgumentParser:
     web = parser.add_argument_group("web")
     web.add_argument("--host", help="address to bind (RW_HOST, default 127.0.0.1)")
     web.add_argument("--port", type=int, help="port to bind (RW_PORT, default 9000)")
+    web.add_argument(
+        "--log-format", choices=("text", "json"), help="of log lines (RW_LOG_FORMAT, default text)"
+    )
     workers = parser.add_argument_group("workers")
     workers.add_argument(
         "--gpus", help="all, none, or cards as 0,2 or UUIDs (RW_GPUS, default all)"
@@ -123,6 +126,23 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="S",
         help="time for running calls at SIGTERM",
     )
+    jobs = parser.add_argument_group("jobs (Prefer: respond-async)")
+    jobs.add_argument(
+        "--job-ttl", type=float, default=600.0, metavar="S", help="time a result is kept"
+    )
+    jobs.add_argument(
+        "--job-timeout",
+        type=float,
+        default=3600.0,
+        metavar="S",
+        help="longest time to a job's end, instead of --request-timeout",
+    )
+    jobs.add_argument(
+        "--max-jobs", type=_positive, default=1000, metavar="N", help="jobs that run or are kept"
+    )
+    jobs.add_argument(
+        "--max-job-bytes", type=_positive, default=256 << 20, metavar="B", help="of kept results"
+    )
     files = parser.add_argument_group("files in inputs")
     files.add_argument(
         "--allow-path",
@@ -150,9 +170,9 @@ def main() -> None:
         at = argv.index("--")
         argv, script_arguments = argv[:at], argv[at + 1 :]
     flags = build_parser().parse_args(argv)
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr
-    )
+    if flags.log_format is not None:
+        os.environ[VARIABLE] = flags.log_format
+    configure("supervisor")
     if flags.strict_sdk:
         os.environ["RW_STRICT_SDK"] = "1"
     try:
@@ -195,6 +215,10 @@ def resolve(flags: argparse.Namespace, script_arguments: list[str]) -> ServeConf
         graceful_timeout_s=flags.graceful_timeout,
         allow_paths=tuple(str(Path(path).resolve()) for path in flags.allow_path),
         allow_hosts=tuple(flags.allow_url),
+        job_ttl_s=flags.job_ttl,
+        job_timeout_s=flags.job_timeout,
+        max_jobs=flags.max_jobs,
+        max_job_bytes=flags.max_job_bytes,
     )
 
 

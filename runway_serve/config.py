@@ -38,6 +38,10 @@ class ServeConfig:
     graceful_timeout_s: float = 30.0
     allow_paths: tuple[str, ...] = ()
     allow_hosts: tuple[str, ...] = ()
+    job_ttl_s: float = 600.0
+    job_timeout_s: float = 3600.0
+    max_jobs: int = 1000
+    max_job_bytes: int = 256 << 20
 
     def file_policy(self, uploads: str) -> dict[str, Any]:
         """Arguments of the workers' `FilePolicy`; what was uploaded may be read in any case."""
@@ -66,6 +70,7 @@ class FrontConfig:
     graceful_timeout_s: float
     worker_count: int
     arena_fd: int | None
+    job_policy: Mapping[str, Any]  # arguments of `runway.jobs.JobPolicy`
     starts: int = 0
 
     @classmethod
@@ -90,6 +95,12 @@ class FrontConfig:
             config.graceful_timeout_s,
             worker_count,
             arena_fd,
+            {
+                "ttl_s": config.job_ttl_s,
+                "timeout_s": config.job_timeout_s,
+                "max_jobs": config.max_jobs,
+                "max_bytes": config.max_job_bytes,
+            },
         )
 
     def to_dict(self) -> dict[str, Any]:

@@ -46,9 +46,11 @@ class Deadlines:
         if self._sweeper is None:
             self._sweeper = self._loop.call_later(SWEEP_S, self._sweep)
 
-    def too_late(self, what: str) -> DeadlineError:
+    def too_late(self, task: Task, what: str) -> DeadlineError:
         """The error of a call that waited or ran for too long."""
         limit = f"{self._config.request_timeout_s:g} s (--request-timeout)"
+        if task.call.timeout_s is not None:
+            limit = f"{task.call.timeout_s:g} s (--job-timeout)"
         return DeadlineError(f"The call {what} longer than the limit of {limit}.")
 
     def _sweep(self) -> None:
@@ -60,7 +62,7 @@ class Deadlines:
                 continue
             late = [t for t in worker.given() if t.id in self._accepted and now >= t.deadline]
             for task in late:
-                self._settle(task, self.too_late("ran"))
+                self._settle(task, self.too_late(task, "ran"))
             if late:
                 worker.link.send(CancelTasks([task.id for task in late]).to_wire())
         if any(worker.batches for worker in self._crew):

@@ -172,7 +172,7 @@ class Dispatcher(Engine):
         if not len(self._crew):
             raise self._refusal(call, "no_worker", "No worker is ready yet.")
         now = monotonic()
-        due = now + self._config.request_timeout_s
+        due = now + (call.timeout_s or self._config.request_timeout_s)
         task = Task(next(self._ids), call, listener, due, perf_counter())
         try:
             self._put(task, now)
@@ -224,7 +224,7 @@ class Dispatcher(Engine):
         now = monotonic()
         self._is_planned = False
         for task in self._feeder.queue.expire(now):
-            self._settle(task, self._deadlines.too_late("waited"))
+            self._settle(task, self._deadlines.too_late(task, "waited"))
         self._feeder.feed(now)
         if self._wake is not None:
             self._wake.cancel()

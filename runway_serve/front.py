@@ -22,6 +22,7 @@ from gunicorn.workers.base import Worker
 
 from runway_serve.config import FrontConfig
 from runway_serve.front_process import FRONT_CONFIG_VARIABLE, is_held, remove_folder, uploads_folder
+from runway_serve.workers.log_lines import configure
 
 logger = logging.getLogger(__name__)
 PR_SET_PDEATHSIG = 1
@@ -155,6 +156,7 @@ def build(config: FrontConfig, loop: asyncio.AbstractEventLoop) -> Any:
     from runway import exchange
     from runway.app import create_app
     from runway.asgi import RunwayASGI
+    from runway.jobs import JobPolicy
     from runway.trace import trace_file
     from runway_serve.dispatcher import Dispatcher
     from runway_serve.metrics import CONTENT_TYPE, Metrics
@@ -187,7 +189,7 @@ def build(config: FrontConfig, loop: asyncio.AbstractEventLoop) -> Any:
             dispatcher.drain()
 
     control.listen(hear)
-    server = RunwayASGI(app, dispatcher)
+    server = RunwayASGI(app, dispatcher, JobPolicy(**config.job_policy))
     if trace is not None:
         server.hot.exchange = TracedExchange
     return server
@@ -223,9 +225,7 @@ class FrontApplication(BaseApplication):  # type: ignore[misc]
 
 def main() -> None:
     """Run gunicorn until the supervisor ends it."""
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr
-    )
+    configure("front")
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     config = FrontConfig(**json.loads(os.environ[FRONT_CONFIG_VARIABLE]))

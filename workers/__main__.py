@@ -24,6 +24,7 @@ from runway.downloads import FilePolicy
 from runway.exceptions import RunwayError
 from runway.launch import RunOptions
 from runway.model import RunwayModel
+from runway_serve.workers.marks import OutputMarks
 from runway_serve.workers.script import NeverRanError, load_script
 from runway_serve.workers.trace import make_loop
 from runway_serve.workers.warmup import WarmUp, WarmUpError
@@ -47,6 +48,8 @@ class Reporter:
 def main() -> None:
     """Read the configuration, load the script and serve it until the supervisor stops this process."""
     config = _take_lifeline()
+    marks = OutputMarks()
+    marks.install()
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     report = Reporter(config["status_fd"])
     allowed = config["policy"]
@@ -62,7 +65,7 @@ def main() -> None:
         given = config["options"]
         warm_up = WarmUp(model, config["warmup"], config["max_batch_size"])
         try:
-            make_loop(model, config["address"], policy, report, arena, warm_up).run(
+            make_loop(model, config["address"], policy, report, arena, warm_up, marks).run(
                 options.model_options if given is None else given,
                 policy
                 if config["generation"]

@@ -19,6 +19,7 @@ from runway.exceptions import RunwayError
 from runway.execution import Invocation, carried, run_batch, run_command, stream_command
 from runway.messages import Outcome, RunBatch, TaskId, outcomes, setup_done
 from runway.model import RunwayModel
+from runway_serve.workers.marks import OutputMarks
 from runway_serve.workers.warmup import WarmUp
 
 logger = logging.getLogger(__name__)
@@ -35,6 +36,7 @@ class WorkerLoop:
         report: tells the supervisor what happened to this worker.
         arena: memory shared with the front, for large arrays.
         warm_up: what to run after each setup.
+        marks: told which calls run, for the lines that they print.
     """
 
     def __init__(
@@ -45,9 +47,11 @@ class WorkerLoop:
         report: Report,
         arena: Arena | None = None,
         warm_up: WarmUp | None = None,
+        marks: OutputMarks | None = None,
     ) -> None:
         self._model = model
         self._warm_up = warm_up or WarmUp(model, None)
+        self._marks = marks or OutputMarks()
         self._address = address
         self._policy = policy
         self._report = report
@@ -106,6 +110,7 @@ class WorkerLoop:
         if command.is_batched and not any(call.is_stream for _, call in tasks):
             calls = [call for _, call in tasks]
             self._begun.write(tasks[0][0] if tasks else 0)
+            self._marks.begin(calls)
             results = run_batch(command, self._model.model, calls, self._policy)
             done = [
                 Outcome(task_id, result)
@@ -117,6 +122,7 @@ class WorkerLoop:
                 outcome = self._run_task(front, task_id, call)
                 if outcome is not None:
                     done.append(outcome)
+        self._marks.end()
         self._send(front, outcomes(done, batch.batch_id, time.monotonic() - began))
 
     def _run_task(self, front: bytes, task_id: TaskId, call: Invocation) -> Outcome | None:
@@ -128,6 +134,7 @@ class WorkerLoop:
             return task_id not in self._cancelled
 
         self._begun.write(task_id)
+        self._marks.begin((call,))
         try:
             if not call.is_stream:
                 output = run_command(command, self._model.model, call, self._policy, is_wanted)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import select
-import sys
 import time
 from collections import deque
 from typing import IO
 
+from runway_serve.workers.log_lines import write_output
+
+START, END = "\x1e", "\x1f"  # around the request id that a line may begin with: nobody prints them
 LINE_BYTES = 65_536  # longer lines are cut
 UNFINISHED_LINE_S = 1.0  # progress bars write no line end; they are shown where they are
 
@@ -40,8 +42,9 @@ def pump(stream: IO[bytes], name: str, last_lines: deque[str]) -> None:
 
 
 def _log_line(line: bytes, name: str, last_lines: deque[str]) -> None:
-    last_state = line.rstrip(b"\r").rpartition(b"\r")[2]  # of a progress bar, as on a terminal
-    text = last_state.decode("utf-8", "replace")
-    last_lines.append(text[:1000])
-    sys.stderr.write(f"{name} | {text}\n")
-    sys.stderr.flush()
+    text, request = line.decode("utf-8", "replace"), None
+    if text.startswith(START) and END in text:
+        request, _, text = text[1:].partition(END)
+    last_state = text.rstrip("\r").rpartition("\r")[2]  # of a progress bar, as on a terminal
+    last_lines.append(last_state[:1000])
+    write_output(name, last_state, request)

@@ -283,8 +283,8 @@ class WorkerPool:
             cause = worker.cause or exit_kind(code)
             worker.restarts[cause] = worker.restarts.get(cause, 0) + 1
             logger.warning("worker %s lost: %s; restart in %.0f s", worker.name, reason, delay_s)
-            for line in worker.last_lines:
-                logger.debug("worker %s said: %s", worker.name, line)
+            if worker.last_lines:
+                logger.warning("worker %s said last: %s", worker.name, worker.last_lines[-1])
         self._on_change()
 
 

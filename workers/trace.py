@@ -27,7 +27,7 @@ class TracedLoop(WorkerLoop):
         super().__init__(*args)
         self._trace = trace
         self._running: list[Marks] = []
-        self._marks: dict[TaskId, Marks] = {}
+        self._task_marks: dict[TaskId, Marks] = {}
         for command in self._model.manifest.commands.values():
             if command.function is not None and not inspect.isgeneratorfunction(command.function):
                 command.function = self._marked(command.function)
@@ -47,15 +47,15 @@ class TracedLoop(WorkerLoop):
 
     def _run_batch(self, front: bytes, batch: RunBatch) -> None:
         taken = perf_counter()
-        self._marks = {task_id: {"taken": taken, "begun": taken} for task_id, _ in batch.tasks}
-        self._running = list(self._marks.values())
+        self._task_marks = {task_id: {"taken": taken, "begun": taken} for task_id, _ in batch.tasks}
+        self._running = list(self._task_marks.values())
         super()._run_batch(front, batch)
         sent = perf_counter()
-        for task_id, marks in self._marks.items():
+        for task_id, marks in self._task_marks.items():
             self._trace.add(task_id, {**marks, "sent": sent})
 
     def _run_task(self, front: bytes, task_id: TaskId, call: Invocation) -> Outcome | None:
-        marks = self._marks[task_id]
+        marks = self._task_marks[task_id]
         marks["begun"] = perf_counter()
         self._running = [marks]
         outcome = super()._run_task(front, task_id, call)
