@@ -6,7 +6,7 @@ the same functions of `runway.exchange`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from flask import Flask, request
@@ -15,34 +15,48 @@ from flask_cors import CORS
 from werkzeug.exceptions import HTTPException
 
 from runway import exchange
+from runway.access import UNAUTHORIZED
 from runway.engine import Engine, call_and_wait
 from runway.exceptions import RunwayError
 from runway.workspace import add_workspace, to_page, wants_page
 
 HTTP_ERRORS = {
-    401: "Unauthorized (well... really unauthenticated but hey I didn't write the spec).",
+    401: UNAUTHORIZED,
     403: "Forbidden.",
     404: "Not found.",
     405: "Method not allowed.",
-    413: "The body is too large.",
     500: "Internal server error.",
 }
 
 
-def create_app(engine: Engine, uploads_directory: str | None = None) -> Flask:
-    """The Flask app that speaks the protocol for `engine`, and has the workspace page."""
+def create_app(
+    engine: Engine,
+    uploads_directory: str | None = None,
+    *,
+    max_body_bytes: int = exchange.MAX_BODY_BYTES,
+    origins: Sequence[str] | None = None,
+) -> Flask:
+    """The Flask app that speaks the protocol for `engine`, and has the workspace page.
+
+    Args:
+        engine: what answers.
+        uploads_directory: where the page's uploads are kept; None makes a folder that goes with this process.
+        max_body_bytes: limit of a body, also after gzip is undone.
+        origins: sites whose pages may read the answers; None allows all.
+    """
     app = Flask("runway", static_folder=None)
     app.config["COMPRESS_MIN_SIZE"] = exchange.COMPRESS_MIN_BYTES
-    app.config["MAX_CONTENT_LENGTH"] = exchange.MAX_BODY_BYTES
+    app.config["MAX_CONTENT_LENGTH"] = max_body_bytes
+    app.config["CORS_ORIGINS"] = "*" if origins is None else list(origins)
     CORS(app)
-    _add_routes(app, engine)
+    _add_routes(app, engine, max_body_bytes)
     add_workspace(app, uploads_directory)
-    _add_error_handlers(app)
+    _add_error_handlers(app, max_body_bytes)
     app.after_request(_compress(app))
     return app
 
 
-def _add_routes(app: Flask, engine: Engine) -> None:
+def _add_routes(app: Flask, engine: Engine, max_body_bytes: int) -> None:
     def meta() -> FlaskResponse:
         return _flask(exchange.answer(exchange.describe(engine)))
 
@@ -59,7 +73,7 @@ def _add_routes(app: Flask, engine: Engine) -> None:
         return _flask(exchange.answer(engine.manifest.options.to_dict()))
 
     def setup() -> FlaskResponse:
-        given = exchange.parse_body(_headers(), request.get_data())
+        given = exchange.parse_body(_headers(), request.get_data(), max_body_bytes)
         engine.setup(given)
         return _flask(exchange.answer({"success": True}))
 
@@ -68,7 +82,8 @@ def _add_routes(app: Flask, engine: Engine) -> None:
 
     def command(name: str) -> FlaskResponse:
         try:
-            call = exchange.open_call(engine.manifest, name, _headers(), request.get_data())
+            body = request.get_data()
+            call = exchange.open_call(engine.manifest, name, _headers(), body, max_body_bytes)
             invocation = call.decode()
         except RunwayError as error:
             engine.note_refused(name, error.code)
@@ -98,8 +113,10 @@ def _add_routes(app: Flask, engine: Engine) -> None:
         app.add_url_rule(rule, f"runway_{view.__name__}_{rule}", view, methods=[method])
 
 
-def _add_error_handlers(app: Flask) -> None:
+def _add_error_handlers(app: Flask, max_body_bytes: int) -> None:
     def on_http_error(error: HTTPException) -> FlaskResponse:
+        if error.code == 413:
+            return _flask(exchange.failure(exchange.body_too_large(request.max_content_length or max_body_bytes)))
         code = error.code or 500
         text = HTTP_ERRORS.get(code, f"{error.name}.")
         return _flask(exchange.answer({"error": text}, code))

@@ -56,7 +56,9 @@ def fetch(url: str, target: IO[bytes], limits: FetchLimits) -> None:
                 raise TimeoutError
         except (OSError, http.client.HTTPException, ValueError) as error:
             if connection.is_interrupted:
-                raise ValueError(f"download took longer than {limits.timeout_s:g} s") from error
+                raise ValueError(
+                    f"download took longer than {limits.timeout_s:g} s (--download-timeout)"
+                ) from error
             if isinstance(error, _FetchRefused):
                 raise
             raise ValueError("file could not be downloaded") from error
@@ -133,7 +135,9 @@ def _connection(url: str, limits: FetchLimits, deadline: float) -> _Connection:
         raise _FetchRefused("address not allowed")
     left_s = deadline - time.monotonic()
     if left_s <= 0:
-        raise _FetchRefused(f"download took longer than {limits.timeout_s:g} s")
+        raise _FetchRefused(
+            f"download took longer than {limits.timeout_s:g} s (--download-timeout)"
+        )
     return _Connection(parts.hostname, port, addresses, parts.scheme == "https", left_s)
 
 
@@ -182,7 +186,7 @@ def _receive(
             break
         target.write(chunk)
     if max(received, expected or 0) > limits.max_bytes:
-        raise _FetchRefused(f"file is larger than {limits.max_bytes} bytes")
+        raise _FetchRefused(f"file is larger than {limits.max_bytes} bytes (--max-download-mb)")
     if expected is not None and received != expected:
         raise _FetchRefused("file could not be downloaded")
     return None

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -38,10 +38,15 @@ class ServeConfig:
     graceful_timeout_s: float = 30.0
     allow_paths: tuple[str, ...] = ()
     allow_hosts: tuple[str, ...] = ()
+    token_digests: tuple[str, ...] = ()
+    origins: tuple[str, ...] | None = None
+    http_limits: Mapping[str, Any] = field(default_factory=dict)  # arguments of `HttpLimits`
+    file_limits: Mapping[str, Any] = field(default_factory=dict)  # arguments of `FilePolicy`
 
     def file_policy(self, uploads: str) -> dict[str, Any]:
         """Arguments of the workers' `FilePolicy`; what was uploaded may be read in any case."""
-        return {"allow_paths": [*self.allow_paths, uploads], "allow_hosts": list(self.allow_hosts)}
+        places = {"allow_paths": [*self.allow_paths, uploads], "allow_hosts": list(self.allow_hosts)}
+        return {**places, **self.file_limits}
 
     def alone(self) -> tuple[list[str], dict[str, str]]:
         """Command line and environment of `python script.py`, for runs that do not serve."""
@@ -66,6 +71,9 @@ class FrontConfig:
     graceful_timeout_s: float
     worker_count: int
     arena_fd: int | None
+    token_digests: tuple[str, ...] = ()
+    origins: tuple[str, ...] | None = None
+    http_limits: Mapping[str, Any] = field(default_factory=dict)
     starts: int = 0
 
     @classmethod
@@ -90,6 +98,9 @@ class FrontConfig:
             config.graceful_timeout_s,
             worker_count,
             arena_fd,
+            config.token_digests,
+            config.origins,
+            config.http_limits,
         )
 
     def to_dict(self) -> dict[str, Any]:

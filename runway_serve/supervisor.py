@@ -80,9 +80,9 @@ class Supervisor:
         )
         self._front = FrontProcess(front)
         self._pool = WorkerPool(states, self._worker_line(arena_fd), self._note_change)
-        if not _is_loopback(self._config.host):
+        if not _is_loopback(self._config.host) and not self._config.token_digests:
             logger.warning(
-                "anyone who can reach %s may run this model; bind 127.0.0.1 to keep it to this machine",
+                "anyone who can reach %s may run this model; set RW_TOKEN, or bind 127.0.0.1 to keep it here",
                 self._config.host,
             )
         logger.info(
