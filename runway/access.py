@@ -21,7 +21,7 @@ WEBSOCKET = "WEBSOCKET"  # in the place of an HTTP method; neither safe nor open
 SUBPROTOCOL = (
     "runway"  # chosen by the server when a page carries its token in a second protocol name
 )
-TOKEN_PROTOCOL = "bearer."
+TOKEN_PROTOCOL = "bearer."  # nosec B105 # the start of a name, no secret
 DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 
