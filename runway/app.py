@@ -73,7 +73,7 @@ def _add_routes(app: Flask, engine: Engine, max_body_bytes: int) -> None:
         return _flask(exchange.answer(engine.manifest.options.to_dict()))
 
     def setup() -> FlaskResponse:
-        given = exchange.parse_body(_headers(), request.get_data(), max_body_bytes)
+        given = exchange.parse_body(_headers(), _body(max_body_bytes), max_body_bytes)
         engine.setup(given)
         return _flask(exchange.answer({"success": True}))
 
@@ -82,7 +82,7 @@ def _add_routes(app: Flask, engine: Engine, max_body_bytes: int) -> None:
 
     def command(name: str) -> FlaskResponse:
         try:
-            body = request.get_data()
+            body = _body(max_body_bytes)
             call = exchange.open_call(engine.manifest, name, _headers(), body, max_body_bytes)
             invocation = call.decode()
         except RunwayError as error:
@@ -116,7 +116,11 @@ def _add_routes(app: Flask, engine: Engine, max_body_bytes: int) -> None:
 def _add_error_handlers(app: Flask, max_body_bytes: int) -> None:
     def on_http_error(error: HTTPException) -> FlaskResponse:
         if error.code == 413:
-            return _flask(exchange.failure(exchange.body_too_large(request.max_content_length or max_body_bytes)))
+            return _flask(
+                exchange.failure(
+                    exchange.body_too_large(request.max_content_length or max_body_bytes)
+                )
+            )
         code = error.code or 500
         text = HTTP_ERRORS.get(code, f"{error.name}.")
         return _flask(exchange.answer({"error": text}, code))
@@ -149,6 +153,14 @@ def _compress(app: Flask) -> Callable[[FlaskResponse], FlaskResponse]:
         return response
 
     return compress
+
+
+def _body(limit: int) -> bytes:
+    """The body of the request; Flask itself would cut a chunked one off at the limit without a word."""
+    body = request.get_data()
+    if len(body) >= limit and request.environ["wsgi.input"].read(1):
+        raise exchange.body_too_large(limit)
+    return body
 
 
 def _headers() -> dict[str, str]:

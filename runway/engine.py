@@ -85,7 +85,7 @@ class Engine(ABC):
         """Raise what `submit` would raise now, before work is spent on the inputs; on the server's event loop."""
 
     def note_turned_away(self, reason: str) -> None:  # noqa: B027 - only some count
-        """A request or a connection was refused for one of the reasons of `runway_refusals_total`; on the event loop."""
+        """Something was refused for a reason that `runway_refusals_total` knows; on the event loop."""
 
     def note_encoded(self, command: str, seconds: float) -> None:  # noqa: B027 - only some count
         """The answer of a call was written as JSON in this time; on the server's event loop."""

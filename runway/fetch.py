@@ -85,24 +85,27 @@ class _Connection(http.client.HTTPConnection):
         self._addresses = addresses
         self._is_tls = is_tls
         self.is_interrupted = False
+        self._wire: socket.socket | None = (
+            None  # `sock` is gone once an answer without a length begins
+        )
         # the Host header leaves the scheme's own port out
         self.default_port = 443 if is_tls else 80
 
     def connect(self) -> None:
-        self.sock = self._first_socket()
+        self.sock = self._wire = self._first_socket()
         if self.is_interrupted:
             raise TimeoutError
         if self._is_tls:
-            self.sock = ssl.create_default_context().wrap_socket(
+            self.sock = self._wire = ssl.create_default_context().wrap_socket(
                 self.sock, server_hostname=self.host, do_handshake_on_connect=False
             )
             self.sock.do_handshake()
 
     def interrupt(self) -> None:
         self.is_interrupted = True
-        if self.sock is not None:
+        if self._wire is not None:
             with contextlib.suppress(OSError):  # it has ended by itself
-                socket.socket.shutdown(self.sock, socket.SHUT_RDWR)
+                socket.socket.shutdown(self._wire, socket.SHUT_RDWR)
 
     def _first_socket(self) -> socket.socket:
         failure: OSError = OSError("no address")

@@ -201,6 +201,10 @@ class JobConnection:
         await self._send_raw({"type": "websocket.send", "text": text})
 
 
+async def _sent(message: Awaitable[None]) -> None:
+    await message
+
+
 def _written(call: exchange.Call, output: Output) -> bytes:
     """The JSON of an output, to be copied into its message."""
     return exchange.dumps(call.encode(output))

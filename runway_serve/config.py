@@ -45,7 +45,10 @@ class ServeConfig:
 
     def file_policy(self, uploads: str) -> dict[str, Any]:
         """Arguments of the workers' `FilePolicy`; what was uploaded may be read in any case."""
-        places = {"allow_paths": [*self.allow_paths, uploads], "allow_hosts": list(self.allow_hosts)}
+        places = {
+            "allow_paths": [*self.allow_paths, uploads],
+            "allow_hosts": list(self.allow_hosts),
+        }
         return {**places, **self.file_limits}
 
     def alone(self) -> tuple[list[str], dict[str, str]]:

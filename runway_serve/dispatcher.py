@@ -135,6 +135,7 @@ class Dispatcher(Engine):
     def note_refused(self, command: str, code: int) -> None:
         """Count it for `GET /metrics`."""
         self.tallies.observe_answer(command, code)
+
     def check_room(self, command: str) -> None:
         """Refuse what cannot be queued."""
         if self._is_draining:

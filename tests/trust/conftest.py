@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 
+import psutil
 import pytest
 
 from tests.serving import Served, serve
@@ -27,7 +29,9 @@ def pids(two: Served) -> Iterator[set[int]]:
 
 
 def worker_pids(server: Served) -> set[int]:
-    import psutil
-
-    children = psutil.Process(server.process.pid).children()
-    return {child.pid for child in children if "runway_serve.workers" in " ".join(child.cmdline())}
+    found = set()
+    for child in psutil.Process(server.process.pid).children():
+        with suppress(psutil.Error):  # it ended between the two looks
+            if "runway_serve.workers" in " ".join(child.cmdline()):
+                found.add(child.pid)
+    return found

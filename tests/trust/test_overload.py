@@ -27,6 +27,7 @@ from tests.trust.kinds import (
     raw,
     wait_for,
     wait_for_workers,
+    written,
 )
 
 MB = 1 << 20
@@ -83,8 +84,6 @@ def test_a_client_that_leaves_frees_its_place():
 
 @case(20)
 def test_a_client_that_leaves_a_stream_ends_it(tmp_path):
-    from tests.trust.kinds import written
-
     closed = tmp_path / "closed"
     source = f"""
 import time, runway
@@ -314,17 +313,27 @@ def test_jobs_of_a_websocket_have_a_limit_that_is_named(small: Served):
     assert "--max-websocket-jobs" in message["error"]
 
 
-def test_bodies_that_wait_have_a_limit_together():
+KEEPER = """
+import time, runway
+@runway.command("keep", inputs={"t": runway.text}, outputs={"n": runway.number})
+def keep(m, a):
+    time.sleep(0.3); return len(a["t"])
+runway.run()
+"""
+
+
+def test_inputs_that_wait_have_a_limit_together(tmp_path):
     limits = ("--max-pending-mb", "3", "--max-body-mb", "2")
-    with serve(MODEL, *ONE, *limits) as server, ThreadPoolExecutor(12) as pool:
-        body = json.dumps({"s": 1}).encode() + b" " * MB
-        answers = list(pool.map(lambda _: raw(server, "/nap", body), range(12)))
+    script = written(tmp_path, KEEPER)
+    with serve(script, *ONE, *limits) as server, ThreadPoolExecutor(12) as pool:
+        body = json.dumps({"t": "x" * MB}).encode()
+        answers = list(pool.map(lambda _: raw(server, "/keep", body), range(12)))
 
         refused = [answer for answer in answers if answer.status_code == 503]
         assert refused and {answer.status_code for answer in answers} == {200, 503}
         for answer in refused:
             error_of(answer, 503, "--max-pending-mb")
-        assert raw(server, "/nap", body.replace(b"1", b"0")).status_code == 200
+        assert raw(server, "/keep", body).json() == {"n": MB}
 
 
 def test_memory_is_flat_under_a_flood_of_ten_times_the_room():
