@@ -153,7 +153,7 @@ def test_the_count_of_requests_is_the_count_of_requests(two: Served):
         "runway_queue_wait_seconds_bucket",
         "runway_run_seconds_bucket",
         "runway_batch_size_bucket",
-        "runway_worker_restarts_total",
         "runway_refusals_total",
     ):
         assert f"\n{name}{{" in text, name
+    assert "# TYPE runway_worker_restarts_total counter" in text
