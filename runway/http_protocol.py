@@ -158,7 +158,8 @@ class RunwayHttpProtocol(HttpToolsProtocol):
 
     def respond(self, hot: HotExchange, response: exchange.Response) -> None:
         """Send the response of the exchange in progress, which is over then."""
-        self.cycle = None  # what it holds need not outlive it
+        if self.cycle is hot:  # else a later request is coming in already, whose body must find it
+            self.cycle = None  # what it holds need not outlive it
         transport, body = self.transport, response.body
         if transport.is_closing():
             return
