@@ -9,7 +9,7 @@ INPUTS := setup.py pyproject.toml .ci/install
 help:
 	@echo 'make demo     serve a real network and send it a picture; Ctrl-C ends it (ONCE=1: by itself)'
 	@echo 'make test     run the whole test suite'
-	@echo 'make check    formatting, lint, types and the quick tests'
+	@echo 'make check    formatting, lint, types, known vulnerabilities, the quick tests'
 	@echo 'make bench    what a request costs: HTTP, hops, threads, memory (minutes; needs wrk)'
 	@echo 'make format   apply formatting and the safe lint fixes'
 	@echo 'make dev      install for development again'
@@ -25,6 +25,8 @@ check: .venv/.develops
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
 	$(PY) -m mypy -p runway -p runway_serve
+	$(PY) -m bandit -q -c pyproject.toml -r runway runway_serve workers batching
+	$(PY) .ci/audit.py
 	$(PY) -m pytest -m 'not slow' $(ARGS)
 
 bench: .venv/.develops

@@ -6,7 +6,7 @@ the same functions of `runway.exchange`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from flask import Flask, g, request
@@ -15,6 +15,7 @@ from flask_cors import CORS
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from runway import exchange
+from runway.access import UNAUTHORIZED
 from runway.engine import Engine, call_and_wait
 from runway.exceptions import RunwayError
 from runway.openapi import document
@@ -22,30 +23,43 @@ from runway.request_ids import request_id
 from runway.workspace import add_workspace, to_page, wants_page
 
 HTTP_ERRORS = {
-    401: "Unauthorized (well... really unauthenticated but hey I didn't write the spec).",
+    401: UNAUTHORIZED,
     403: "Forbidden.",
     404: "Not found.",
     405: "Method not allowed.",
-    413: "The body is too large.",
     500: "Internal server error.",
 }
 
 
-def create_app(engine: Engine, uploads_directory: str | None = None) -> Flask:
-    """The Flask app that speaks the protocol for `engine`, and has the workspace page."""
+def create_app(
+    engine: Engine,
+    uploads_directory: str | None = None,
+    *,
+    max_body_bytes: int = exchange.MAX_BODY_BYTES,
+    origins: Sequence[str] | None = None,
+) -> Flask:
+    """The Flask app that speaks the protocol for `engine`, and has the workspace page.
+
+    Args:
+        engine: what answers.
+        uploads_directory: where the page's uploads are kept; None makes a folder that goes with this process.
+        max_body_bytes: limit of a body, also after gzip is undone.
+        origins: sites whose pages may read the answers; None allows all.
+    """
     app = Flask("runway", static_folder=None)
     app.config["COMPRESS_MIN_SIZE"] = exchange.COMPRESS_MIN_BYTES
-    app.config["MAX_CONTENT_LENGTH"] = exchange.MAX_BODY_BYTES
+    app.config["MAX_CONTENT_LENGTH"] = max_body_bytes
+    app.config["CORS_ORIGINS"] = "*" if origins is None else list(origins)
     CORS(app)
-    _add_routes(app, engine)
+    _add_routes(app, engine, max_body_bytes)
     add_workspace(app, uploads_directory)
-    _add_error_handlers(app)
+    _add_error_handlers(app, max_body_bytes)
     app.after_request(_compress(app))
     app.after_request(_name)
     return app
 
 
-def _add_routes(app: Flask, engine: Engine) -> None:
+def _add_routes(app: Flask, engine: Engine, max_body_bytes: int) -> None:
     def meta() -> FlaskResponse:
         return _flask(exchange.answer(exchange.describe(engine)))
 
@@ -68,7 +82,7 @@ def _add_routes(app: Flask, engine: Engine) -> None:
         return _flask(exchange.answer(engine.manifest.options.to_dict()))
 
     def setup() -> FlaskResponse:
-        given = exchange.parse_body(_headers(), request.get_data())
+        given = exchange.parse_body(_headers(), _body(max_body_bytes), max_body_bytes)
         engine.setup(given)
         return _flask(exchange.answer({"success": True}))
 
@@ -77,7 +91,8 @@ def _add_routes(app: Flask, engine: Engine) -> None:
 
     def command(name: str) -> FlaskResponse:
         try:
-            call = exchange.open_call(engine.manifest, name, _headers(), request.get_data())
+            body = _body(max_body_bytes)
+            call = exchange.open_call(engine.manifest, name, _headers(), body, max_body_bytes)
             call.request_id = _own_id()
             invocation = call.decode()
         except RunwayError as error:
@@ -109,8 +124,14 @@ def _add_routes(app: Flask, engine: Engine) -> None:
         app.add_url_rule(rule, f"runway_{view.__name__}_{rule}", view, methods=[method])
 
 
-def _add_error_handlers(app: Flask) -> None:
+def _add_error_handlers(app: Flask, max_body_bytes: int) -> None:
     def on_http_error(error: HTTPException) -> FlaskResponse:
+        if error.code == 413:
+            return _flask(
+                exchange.failure(
+                    exchange.body_too_large(request.max_content_length or max_body_bytes)
+                )
+            )
         code = error.code or 500
         text = HTTP_ERRORS.get(code, f"{error.name}.")
         response = _flask(exchange.answer({"error": text}, code))
@@ -159,6 +180,14 @@ def _own_id() -> str:
         g.request_id = request_id(_headers())
     own: str = g.request_id
     return own
+
+
+def _body(limit: int) -> bytes:
+    """The body of the request; Flask itself would cut a chunked one off at the limit without a word."""
+    body = request.get_data()
+    if len(body) >= limit and request.environ["wsgi.input"].read(1):
+        raise exchange.body_too_large(limit)
+    return body
 
 
 def _headers() -> dict[str, str]:

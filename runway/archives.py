@@ -59,11 +59,17 @@ def unpack(path: str, folder: str, limits: UnpackLimits) -> None:
             for index, member in enumerate(archive):
                 total += member.size
                 if index >= limits.max_members:
-                    raise ValueError(f"archive has more than {limits.max_members} members")
+                    raise ValueError(
+                        f"archive has more than {limits.max_members} members (--max-archive-files)"
+                    )
                 if total > limits.max_bytes:
-                    raise ValueError(f"archive unpacks to more than {limits.max_bytes} bytes")
+                    raise ValueError(
+                        f"archive unpacks to more than {limits.max_bytes} bytes (--max-archive-mb)"
+                    )
                 if time.monotonic() >= deadline:
-                    raise ValueError(f"archive took longer than {limits.timeout_s:g} s")
+                    raise ValueError(
+                        f"archive took longer than {limits.timeout_s:g} s (--download-timeout)"
+                    )
                 _write(archive, member, folder)
     except BROKEN as error:
         raise ValueError("archive could not be unpacked") from error

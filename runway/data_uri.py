@@ -191,7 +191,7 @@ def _decode_plain_jpeg(data: bytes) -> Array | None:
 def _check_size(width: int, height: int) -> None:
     limit = int(os.environ.get("RW_MAX_PIXELS", MAX_PIXELS))
     if width * height > limit:
-        raise _Refused(f"image has {width * height} pixels, the limit is {limit}")
+        raise _Refused(f"image has {width * height} pixels, the limit is {limit} (--max-pixels)")
 
 
 def _upright(image: Image.Image) -> Image.Image:

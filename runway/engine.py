@@ -81,6 +81,12 @@ class Engine(ABC):
     def note_refused(self, command: str, code: int) -> None:  # noqa: B027 - only some count
         """A call of a declared command was answered with this code before it could be submitted."""
 
+    def check_room(self, command: str) -> None:  # noqa: B027 - only a queue can be full
+        """Raise what `submit` would raise now, before work is spent on the inputs; on the server's event loop."""
+
+    def note_turned_away(self, reason: str) -> None:  # noqa: B027 - only some count
+        """Something was refused for a reason that `runway_refusals_total` knows; on the event loop."""
+
     def note_encoded(self, command: str, seconds: float) -> None:  # noqa: B027 - only some count
         """The answer of a call was written as JSON in this time; on the server's event loop."""
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import sys
 import traceback
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 
@@ -50,6 +52,20 @@ class RunwayError(Exception):
             "message": self.message,
             "traceback": self.get_traceback(),
         }
+
+
+class Refusal(RunwayError):
+    """What the server declines before the model has any part in it: no traceback, perhaps headers of its own."""
+
+    headers: Mapping[str, str] = MappingProxyType({})
+
+    def get_traceback(self) -> list[str]:
+        """Nothing: the frames of the server say nothing about the model."""
+        return []
+
+    def to_response(self) -> dict[str, Any]:
+        """Body of the HTTP answer: `error` alone."""
+        return {"error": self.message}
 
 
 class MissingOptionError(RunwayError):

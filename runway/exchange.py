@@ -22,7 +22,7 @@ import orjson
 from runway.__version__ import __version__
 from runway.compat import strict_sdk
 from runway.engine import Engine
-from runway.exceptions import RunwayError
+from runway.exceptions import Refusal, RunwayError
 from runway.execution import Invocation, Output
 from runway.jsonable import to_json
 from runway.manifest import Command, Manifest
@@ -38,7 +38,7 @@ SCALARS = frozenset({float, int, bool, type(None)})
 OUTPUT_FORMAT_HEADER = "x-runway-output-format"
 
 
-class BadBodyError(RunwayError):
+class BadBodyError(Refusal):
     """The body of a request cannot be used; answered without a traceback, as the SDK always did."""
 
     code = 400
@@ -79,13 +79,19 @@ class Call:
         return self.command.outputs.encode(output.value, self.formats)
 
 
-def open_call(manifest: Manifest, name: str, headers: Mapping[str, str], body: bytes) -> Call:
-    """The call that `POST /<name>` asks for; `headers` have lower-case names.
+def open_call(
+    manifest: Manifest,
+    name: str,
+    headers: Mapping[str, str],
+    body: bytes,
+    limit: int = MAX_BODY_BYTES,
+) -> Call:
+    """The call that `POST /<name>` asks for; `headers` have lower-case names, `limit` is that of `parse_body`.
 
     Raises:
         RunwayError: 400 for the body or a header, 404 for the name; in this order.
     """
-    given = parse_body(headers, body)
+    given = parse_body(headers, body, limit)
     command = manifest.command(name)
     formats = command.outputs.image_formats(headers.get(OUTPUT_FORMAT_HEADER))
     return Call(command, given, formats)
@@ -93,7 +99,7 @@ def open_call(manifest: Manifest, name: str, headers: Mapping[str, str], body: b
 
 def body_too_large(limit: int) -> BadBodyError:
     """The error of a body of more than `limit` bytes (413)."""
-    return BadBodyError(f"The body is larger than {limit} bytes", 413)
+    return BadBodyError(f"The body is larger than {limit} bytes (--max-body-mb)", 413)
 
 
 def parse_body(headers: Mapping[str, str], body: bytes, limit: int = MAX_BODY_BYTES) -> Any:
@@ -146,7 +152,7 @@ def _inflate(body: bytes, limit: int) -> bytes:
     except zlib.error as error:
         raise BadBodyError(f"The body is not valid gzip: {error}") from error
     if len(inflated) > limit:
-        raise BadBodyError(f"The body inflates to more than {limit} bytes", 413)
+        raise BadBodyError(f"The body inflates to more than {limit} bytes (--max-body-mb)", 413)
     if not inflater.eof:
         raise BadBodyError("The body is not valid gzip: it ends too early")
     return inflated
@@ -211,8 +217,8 @@ def _after_writing(value: Any, room: int) -> int:
 
 def failure_body(error: RunwayError) -> dict[str, Any]:
     """What a client is told of an error, which is also printed to stderr as the SDK always did."""
-    if isinstance(error, BadBodyError):
-        return {"error": error.message}
+    if isinstance(error, Refusal):
+        return error.to_response()
     body = error.to_response()
     if body["traceback"]:
         print("\n".join([error.message, *body["traceback"]]), file=sys.stderr, flush=True)

@@ -56,7 +56,9 @@ def fetch(url: str, target: IO[bytes], limits: FetchLimits) -> None:
                 raise TimeoutError
         except (OSError, http.client.HTTPException, ValueError) as error:
             if connection.is_interrupted:
-                raise ValueError(f"download took longer than {limits.timeout_s:g} s") from error
+                raise ValueError(
+                    f"download took longer than {limits.timeout_s:g} s (--download-timeout)"
+                ) from error
             if isinstance(error, _FetchRefused):
                 raise
             raise ValueError("file could not be downloaded") from error
@@ -83,24 +85,27 @@ class _Connection(http.client.HTTPConnection):
         self._addresses = addresses
         self._is_tls = is_tls
         self.is_interrupted = False
+        self._wire: socket.socket | None = (
+            None  # `sock` is gone once an answer without a length begins
+        )
         # the Host header leaves the scheme's own port out
         self.default_port = 443 if is_tls else 80
 
     def connect(self) -> None:
-        self.sock = self._first_socket()
+        self.sock = self._wire = self._first_socket()
         if self.is_interrupted:
             raise TimeoutError
         if self._is_tls:
-            self.sock = ssl.create_default_context().wrap_socket(
+            self.sock = self._wire = ssl.create_default_context().wrap_socket(
                 self.sock, server_hostname=self.host, do_handshake_on_connect=False
             )
             self.sock.do_handshake()
 
     def interrupt(self) -> None:
         self.is_interrupted = True
-        if self.sock is not None:
+        if self._wire is not None:
             with contextlib.suppress(OSError):  # it has ended by itself
-                socket.socket.shutdown(self.sock, socket.SHUT_RDWR)
+                socket.socket.shutdown(self._wire, socket.SHUT_RDWR)
 
     def _first_socket(self) -> socket.socket:
         failure: OSError = OSError("no address")
@@ -133,7 +138,9 @@ def _connection(url: str, limits: FetchLimits, deadline: float) -> _Connection:
         raise _FetchRefused("address not allowed")
     left_s = deadline - time.monotonic()
     if left_s <= 0:
-        raise _FetchRefused(f"download took longer than {limits.timeout_s:g} s")
+        raise _FetchRefused(
+            f"download took longer than {limits.timeout_s:g} s (--download-timeout)"
+        )
     return _Connection(parts.hostname, port, addresses, parts.scheme == "https", left_s)
 
 
@@ -182,7 +189,7 @@ def _receive(
             break
         target.write(chunk)
     if max(received, expected or 0) > limits.max_bytes:
-        raise _FetchRefused(f"file is larger than {limits.max_bytes} bytes")
+        raise _FetchRefused(f"file is larger than {limits.max_bytes} bytes (--max-download-mb)")
     if expected is not None and received != expected:
         raise _FetchRefused("file could not be downloaded")
     return None

@@ -8,26 +8,21 @@ Flask route. Everything here belongs to the event loop's thread but for the code
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from threading import get_ident
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, unquote
-
-from flask import Flask
-from flask_cors.core import get_cors_headers, get_cors_options
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE
-from werkzeug.datastructures import Headers
 
 from runway import exchange
 from runway.app import HTTP_ERRORS
 from runway.exceptions import RunwayError
 from runway.execution import Invocation, Output
+from runway.limits import OverloadedError, bytes_of
 from runway.request_ids import request_id
 
 if TYPE_CHECKING:
-    from runway.codec_pool import CodecPool
-    from runway.engine import Cancel, Engine
+    from runway.engine import Cancel
+    from runway.hot_commands import HotCommands
     from runway.http_protocol import RunwayHttpProtocol
     from runway.manifest import Command
 
@@ -45,82 +40,6 @@ HEADERS_READ = {
     b"prefer": "prefer",
     b"x-request-id": "x-request-id",
 }
-HEAD = b"%scontent-length: %d\r\nx-request-id: %s\r\n\r\n"
-LAST_HEAD = HEAD[:-2] + b"connection: close\r\n\r\n"
-USUAL_HEADERS = (exchange.JSON_HEADERS, exchange.LONG_JSON_HEADERS)
-
-
-class HotCommands:
-    """What the hot exchanges of a server share.
-
-    Args:
-        app: the Flask app whose CORS headers and compression threshold count here too.
-        engine: what answers the commands.
-        pool: threads for codec work.
-    """
-
-    def __init__(self, app: Flask, engine: Engine, pool: CodecPool) -> None:
-        self.engine = engine
-        self.pool = pool
-        self.exchange: type[HotExchange] = HotExchange
-        self.compress_min_bytes: int = app.config["COMPRESS_MIN_SIZE"]
-        self._only_flask = _has_own_hooks(app)
-        self._names: dict[bytes, str] = {}
-        self._cors_options = get_cors_options(app)
-        self._cors = self._cors_lines({})
-        self._dated: RawHeaders | None = None
-        self._common = b""
-        self._usual: dict[int, bytes] = {}  # by the identity of `USUAL_HEADERS`
-
-    def command_at(self, url: bytes) -> Command | None:
-        """The command that a POST to `url` calls; None if that is for Flask to answer."""
-        try:
-            commands = self.engine.manifest.commands
-        except RunwayError:
-            return None
-        name = self._names.get(url)
-        if name is None:
-            path = url.partition(b"?")[0]
-            name = unquote(path[1:].decode("latin1"))
-            if self._only_flask or path[:1] != b"/" or name not in commands:
-                return None
-            self._names.setdefault(b"/" + quote(name).encode(), name)
-        return commands.get(name)
-
-    def head(
-        self,
-        response: exchange.Response,
-        default: RawHeaders,
-        keep_alive: bool,
-        request: str,
-        origin: str | None = None,
-    ) -> bytes:
-        """The head of a response, to its empty line.
-
-        Args:
-            response: what it is of.
-            default: the server's own headers; another list whenever one of them changes.
-            keep_alive: whether the connection stays open.
-            request: the id of the request.
-            origin: the page that asked, as its browser says.
-        """
-        if default is not self._dated:
-            self._dated = default
-            self._common = b"".join(b"%s: %s\r\n" % pair for pair in default)
-            self._usual = {
-                id(headers): STATUS_LINE[200] + self._common + self._cors + _lines(headers)
-                for headers in USUAL_HEADERS
-            }
-        head = HEAD if keep_alive else LAST_HEAD
-        usual = self._usual.get(id(response.headers))
-        if usual is not None and response.status == 200 and not origin:
-            return head % (usual, len(response.body), request.encode())
-        cors = self._cors_lines({"Origin": origin}) if origin else self._cors
-        start = STATUS_LINE[response.status] + self._common + cors + _lines(response.headers)
-        return head % (start, len(response.body), request.encode())
-
-    def _cors_lines(self, request: Mapping[str, str]) -> bytes:
-        return _lines(get_cors_headers(self._cors_options, Headers(request), "POST"))
 
 
 class HotExchange:
@@ -139,6 +58,7 @@ class HotExchange:
         "_command",
         "_connection",
         "_encoded_s",
+        "_held",
         "_is_settled",
         "_is_submitted",
         "_loop",
@@ -178,6 +98,7 @@ class HotExchange:
         self._body = b""
         self._parts: list[bytes] | None = None
         self._size = 0
+        self._held = 0
         self._call: exchange.Call | None = None
         self._cancel: Cancel | None = None
         self._encoded_s: float | None = None
@@ -186,17 +107,29 @@ class HotExchange:
     def begin(self) -> None:
         """Look at the head: a body that says it is too long is refused before it comes."""
         declared = self.headers.get("content-length", "")
-        if declared.isdigit() and int(declared) > exchange.MAX_BODY_BYTES:
-            self._refuse_body()
+        if declared.isdigit():
+            size = int(declared)
+            if size > self.hot.max_body_bytes:
+                self._refuse_body()
+            elif size > INLINE_BODY_BYTES:
+                self._hold(size)
+
+    def refuse(self, error: RunwayError) -> None:
+        """Answer with an error; what comes of the body is dropped."""
+        self._body, self._parts = b"", None
+        self._fail(error)
 
     def receive(self, part: bytes) -> None:
         """The next part of the body."""
         if self.response_complete:
             return
         self._size += len(part)
-        if self._size > exchange.MAX_BODY_BYTES:
+        if self._size > self.hot.max_body_bytes:
             self._refuse_body()
-        elif self._parts is not None:
+            return
+        if self._size > INLINE_BODY_BYTES and not self._hold(max(self._size, self._held)):
+            return
+        if self._parts is not None:
             self._parts.append(part)
         elif self._body:
             self._parts = [self._body, part]
@@ -218,7 +151,13 @@ class HotExchange:
                 return
             self._submit(invocation)
         else:
-            self._in_thread(self._decode, self._submit)
+            try:
+                self.hot.engine.check_room(self._command.name)
+            except RunwayError as error:
+                self._is_submitted = True  # the engine has counted it
+                self._fail(error)
+                return
+            self._in_thread(self._decode, self._admit)
 
     def abandon(self) -> None:
         """The client left: what was submitted is cancelled."""
@@ -226,13 +165,41 @@ class HotExchange:
         if self._cancel is not None:
             self._cancel()
             self._cancel = None
+        self._hold(0)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the body that came so far."""
+        return self._size
+
+    def _hold(self, count: int) -> bool:
+        """Have `count` bytes counted as held for this request; False if it was refused over them."""
+        change = count - self._held
+        if change > 0:
+            try:
+                self.hot.pending.take(change)
+            except OverloadedError as error:
+                self.hot.engine.note_turned_away("pending_bytes")
+                self.refuse(error)
+                return False
+        elif change:
+            self.hot.pending.give_back(-change)
+        self._held = count
+        return True
 
     def _decode(self) -> Invocation:
         body, self._body = self._body, b""
         manifest = self.hot.engine.manifest
-        self._call = exchange.open_call(manifest, self._command.name, self.headers, body)
+        self._call = exchange.open_call(
+            manifest, self._command.name, self.headers, body, self.hot.max_body_bytes
+        )
         self._call.request_id = self.request_id
         return self._call.decode()
+
+    def _admit(self, invocation: Invocation) -> None:
+        """Submit what a thread decoded; a picture may be a hundred times as large as its file."""
+        if not self.disconnected and self._hold(bytes_of(invocation.inputs)):
+            self._submit(invocation)
 
     def _submit(self, invocation: Invocation) -> None:
         if self.disconnected:
@@ -287,8 +254,7 @@ class HotExchange:
         self.hot.pool.start(self._loop, work, done)
 
     def _refuse_body(self) -> None:
-        self._body, self._parts = b"", None
-        self._fail(exchange.body_too_large(exchange.MAX_BODY_BYTES))
+        self.refuse(exchange.body_too_large(self.hot.max_body_bytes))
 
     def _fail(self, error: BaseException) -> None:
         if isinstance(error, RunwayError):
@@ -317,21 +283,8 @@ class HotExchange:
     def _respond(self, response: exchange.Response) -> None:
         if not self.disconnected and not self.response_complete:
             self.response_complete = True
+            if self._held:
+                self._hold(0)
             if self._encoded_s is not None:
                 self.hot.engine.note_encoded(self._command.name, self._encoded_s)
             self._connection.respond(self, response)
-
-
-def _lines(headers: Mapping[str, object]) -> bytes:
-    return "".join(f"{key.lower()}: {value}\r\n" for key, value in headers.items()).encode("latin1")
-
-
-def _has_own_hooks(app: Flask) -> bool:
-    """Whether the script added request hooks to the app: then every request must pass through Flask."""
-    after = [
-        hook
-        for hooks in app.after_request_funcs.values()
-        for hook in hooks
-        if not hook.__module__.startswith(("runway.", "flask_cors."))
-    ]
-    return bool(app.before_request_funcs or after or app.teardown_request_funcs)

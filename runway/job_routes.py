@@ -18,7 +18,8 @@ from runway import exchange
 from runway.app import HTTP_ERRORS
 from runway.codec_pool import CodecPool
 from runway.exceptions import RunwayError
-from runway.hot import HotCommands
+from runway.hot_commands import HotCommands
+from runway.limits import OverloadedError
 from runway.jobs import Job, JobEvent, JobPolicy, Jobs
 from runway.preferences import EVENT_STREAM, is_plain, wants_job
 from runway.request_ids import HEADER, request_id
@@ -80,9 +81,18 @@ class JobRoutes:
     ) -> None:
         command = self._hot.command_at(_raw_path(scope))
         assert command is not None
-        body = await _read_body(headers, receive)
         is_kept = wants_job(headers)
-        job = await self._jobs.submit(command.name, headers, body, answer.request_id, keep=is_kept)
+        limit = self._hot.max_body_bytes
+        with _Held(self._hot) as held:
+            body = await _read_body(headers, receive, limit, held)
+            job = await self._jobs.submit(
+                command.name,
+                headers,
+                body,
+                answer.request_id,
+                keep=is_kept,
+                max_body_bytes=limit,
+            )
         if is_kept:
             accepted = {"Location": f"/jobs/{job.id}", "Preference-Applied": "respond-async"}
             await answer.send(
@@ -217,9 +227,39 @@ def _job_path(scope: Scope) -> tuple[str, bool] | None:
     return parts[2], len(parts) == 4
 
 
-async def _read_body(headers: Mapping[str, str], receive: Receive) -> bytes:
-    """The whole body. Raises `BadBodyError` (413) once it is too long, and `ClientLeftError`."""
-    limit = exchange.MAX_BODY_BYTES
+class _Held:
+    """The bytes of a body, counted with those of all other requests while it is read and decoded."""
+
+    def __init__(self, hot: HotCommands) -> None:
+        self._hot = hot
+        self._count = 0
+
+    def __enter__(self) -> _Held:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._hot.pending.give_back(self._count)
+
+    def grow(self, count: int) -> None:
+        """So many bytes more. Raises `OverloadedError` (503) when all requests together hold too much."""
+        try:
+            self._hot.pending.take(count)
+        except OverloadedError:
+            self._hot.engine.note_turned_away("pending_bytes")
+            raise
+        self._count += count
+
+
+async def _read_body(
+    headers: Mapping[str, str], receive: Receive, limit: int, held: _Held
+) -> bytes:
+    """The whole body.
+
+    Raises:
+        BadBodyError: it is too long (413).
+        OverloadedError: all requests together hold too much (503).
+        ClientLeftError: it never came to its end.
+    """
     declared = headers.get("content-length", "")
     if declared.isdigit() and int(declared) > limit:
         raise exchange.body_too_large(limit)
@@ -230,6 +270,7 @@ async def _read_body(headers: Mapping[str, str], receive: Receive) -> bytes:
             raise ClientLeftError
         parts.append(message.get("body", b""))
         size += len(parts[-1])
+        held.grow(len(parts[-1]))
         if size > limit:
             raise exchange.body_too_large(limit)
         has_more = message.get("more_body", False)

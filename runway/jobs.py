@@ -211,16 +211,31 @@ class Jobs:
         self._ended: dict[str, tuple[Job, asyncio.TimerHandle]] = {}  # who ended first comes first
 
     async def submit(
-        self, name: str, headers: dict[str, str], body: bytes, request: str, *, keep: bool = True
+        self,
+        name: str,
+        headers: dict[str, str],
+        body: bytes,
+        request: str,
+        *,
+        keep: bool = True,
+        max_body_bytes: int = exchange.MAX_BODY_BYTES,
     ) -> Job:
         """A job that was accepted; without `keep` it is not to be found by its id.
+
+        Args:
+            name: of the command.
+            headers: of the request, names in lower case.
+            body: as it came, perhaps compressed.
+            request: the request's id.
+            keep: for those who come back for the result.
+            max_body_bytes: limit of the body once gzip is undone.
 
         Raises:
             RunwayError: the request is bad (400), or refused (503).
         """
 
         def decode() -> tuple[exchange.Call, Invocation]:
-            call = exchange.open_call(self._engine.manifest, name, headers, body)
+            call = exchange.open_call(self._engine.manifest, name, headers, body, max_body_bytes)
             call.request_id = request
             call.is_stream = not call.command.is_batched  # no batched function is a generator
             return call, call.decode()

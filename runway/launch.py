@@ -141,16 +141,26 @@ def prepare(model: RunwayModel, model_options: Mapping[str, Any]) -> None:
     model.engine.started_at = time.monotonic()
 
 
+def _digests() -> tuple[str, ...]:
+    from runway.access import digests_of, tokens_variable
+
+    try:
+        return digests_of(tokens_variable())
+    except ValueError as error:
+        raise SystemExit(f"RW_TOKEN: {error}") from error
+
+
 def serve_here(model: RunwayModel, host: str, port: int) -> None:
     """Serve until interrupted."""
     import uvicorn
 
+    from runway.access import Access
     from runway.asgi import RunwayASGI
     from runway.http_protocol import RunwayHttpProtocol
 
     print(f"Starting model server at http://{host}:{port}...", flush=True)
     config = uvicorn.Config(
-        RunwayASGI(model.app, model.engine),
+        RunwayASGI(model.app, model.engine, access=Access(_digests())),
         host=host,
         port=port,
         http=RunwayHttpProtocol,

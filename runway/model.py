@@ -142,7 +142,7 @@ class RunwayModel:
 
     def run(
         self,
-        host: str = "0.0.0.0",
+        host: str = "0.0.0.0",  # nosec B104 # documented; only a server of its own binds here
         port: int = 9000,
         model_options: Mapping[str, Any] | None = None,
         debug: bool = False,

@@ -6,6 +6,7 @@ One `JobConnection` a socket, on the event loop that serves it. Jobs of a connec
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import time
 import uuid
 from collections import OrderedDict
@@ -24,6 +25,7 @@ REMEMBERED_IDS = (
     100_000  # an id that was ever used is ignored; memory for that has to end somewhere
 )
 PAGE_JOB = "ui-"  # how the workspace names its own jobs, which it need not be shown
+LONG_ID = 64  # characters; of longer ids only a digest is kept
 Message = MutableMapping[str, Any]
 
 
@@ -36,6 +38,8 @@ class UsedIds:
 
     def claim(self, job_id: str) -> bool:
         """Whether the id is new; from now on it is not."""
+        if len(job_id) > LONG_ID:
+            job_id = hashlib.sha256(job_id.encode("utf8", "surrogatepass")).hexdigest()
         if job_id in self._ids:
             return False
         self._ids[job_id] = None
@@ -53,27 +57,53 @@ class JobConnection:
         used_ids: UsedIds,
         in_thread: Callable[[Callable[[], Any]], Awaitable[Any]],
         send: Callable[[Message], Awaitable[None]],
+        max_jobs: int,
     ) -> None:
         self._engine = engine
         self._used_ids = used_ids
         self._in_thread = in_thread
         self._send_raw = send
+        self._max_jobs = max_jobs
+        self._active_at = 0.0
+        self._idle_timer: asyncio.TimerHandle | None = None
+        self._closing: asyncio.Task[None] | None = None
         self._jobs: dict[str, asyncio.Task[None]] = {}
         self._order = (
             asyncio.Lock()
         )  # jobs are queued in the order they came, however long decoding takes
 
-    async def serve(self, receive: Callable[[], Awaitable[Message]]) -> None:
-        """Take messages until the client leaves, then stop the jobs that still run."""
+    async def serve(
+        self, receive: Callable[[], Awaitable[Message]], idle_s: float | None = None
+    ) -> None:
+        """Take messages until the client leaves or does nothing for `idle_s`, then stop the jobs that still run."""
+        if idle_s is not None:
+            self._watch(idle_s)
         try:
             while (message := await receive())["type"] != "websocket.disconnect":
                 await self._take(message.get("text") or message.get("bytes") or "")
         finally:
+            if self._idle_timer is not None:
+                self._idle_timer.cancel()
             for job in list(self._jobs.values()):
                 job.cancel()
             await asyncio.gather(*self._jobs.values(), return_exceptions=True)
 
+    def _watch(self, idle_s: float) -> None:
+        """Close the connection if nothing happened for `idle_s`, else look again when that may be so."""
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        if self._jobs or not self._active_at:
+            self._active_at = now
+        left_s = self._active_at + idle_s - now
+        if left_s > 0:
+            self._idle_timer = loop.call_later(left_s, self._watch, idle_s)
+            return
+        reason = f"idle for {idle_s:g} s (--websocket-idle-timeout)"
+        close = {"type": "websocket.close", "code": 1001, "reason": reason}
+        self._closing = loop.create_task(_sent(self._send_raw(close)))
+
     async def _take(self, text: str | bytes) -> None:
+        self._active_at = asyncio.get_running_loop().time()
         try:
             message = orjson.loads(text)
         except orjson.JSONDecodeError:
@@ -98,6 +128,12 @@ class JobConnection:
             return
         self._engine.note_command()
         await self._send(job_id, "started")
+        if len(self._jobs) >= self._max_jobs:
+            error = (
+                f"{self._max_jobs} jobs of this connection are unfinished (--max-websocket-jobs)."
+            )
+            await self._send(job_id, "failed", error=error, traceback=[])
+            return
         job = asyncio.get_running_loop().create_task(self._run(job_id, message))
         self._jobs[job_id] = job
         job.add_done_callback(lambda _: self._jobs.pop(job_id, None))
@@ -163,6 +199,10 @@ class JobConnection:
     async def _send(self, job_id: str, kind: str, **fields: Any) -> None:
         text = exchange.dumps({"type": kind, "id": job_id, **fields}).decode()
         await self._send_raw({"type": "websocket.send", "text": text})
+
+
+async def _sent(message: Awaitable[None]) -> None:
+    await message
 
 
 def _written(call: exchange.Call, output: Output) -> bytes:

@@ -3,32 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
+import re
 import sys
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from runway_serve.config import ConfigError, ServeConfig, find_script
+from runway_serve.flags import build_parser
 from runway_serve.workers.log_lines import VARIABLE, configure
 from runway_serve.workers.warmup_file import AUTO, WarmUpFileError, read_requests
 
-EXAMPLES = """\
-examples:
-  runway-serve                              serve the model in this folder on all GPUs, or on the CPU without one
-  runway-serve model.py --gpus 0,2          one worker on card 0 and one on card 2
-  runway-serve model.py --gpus none --cpu-workers 4
-  runway-serve model.py --model-options '{"checkpoint": "weights.pth"}' --port 8000
-  runway-serve model.py -- --gain 3         what stands after -- is the script's own command line
-
-other commands, each with its own --help (a folder of that name is served as ./bench):
-  runway-serve bench URL COMMAND            load a running server and measure it
-  runway-serve check [FOLDER]               what is wrong with a model's folder and its runway.yml
-  runway-serve build [FOLDER] --cpu|--gpu   an image of it
-  runway-serve run [FOLDER]                 serve it in an environment of its own, without an image
-  runway-serve examples                     list the example models; fetch their weights, serve one
-"""
+MIB = 1 << 20
+WEBSOCKET_IDLE_S = 3600.0
 # First word of the command line -> module whose `main(arguments)` returns the exit code.
 SUBCOMMANDS = {
     "bench": "runway_serve.bench.cli",
@@ -37,128 +27,6 @@ SUBCOMMANDS = {
     "examples": "runway_serve.examples.cli",
     "run": "runway_serve.project.run",
 }
-
-
-def build_parser() -> argparse.ArgumentParser:
-    """The command line of `runway-serve`."""
-    parser = argparse.ArgumentParser(
-        prog="runway-serve",
-        description="Serve a Runway model script over HTTP, one worker process a GPU.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        "target",
-        nargs="?",
-        default=".",
-        metavar="script|folder",
-        help="a folder means its runway.yml's entrypoint, or runway_model.py (default: this one)",
-    )
-    parser.add_argument("--version", action="version", version=_version())
-    web = parser.add_argument_group("web")
-    web.add_argument("--host", help="address to bind (RW_HOST, default 127.0.0.1)")
-    web.add_argument("--port", type=int, help="port to bind (RW_PORT, default 9000)")
-    web.add_argument(
-        "--log-format", choices=("text", "json"), help="of log lines (RW_LOG_FORMAT, default text)"
-    )
-    workers = parser.add_argument_group("workers")
-    workers.add_argument(
-        "--gpus", help="all, none, or cards as 0,2 or UUIDs (RW_GPUS, default all)"
-    )
-    workers.add_argument(
-        "--cpu-workers", type=_positive, default=1, metavar="N", help="workers without a GPU"
-    )
-    workers.add_argument(
-        "--workers-per-gpu",
-        type=_positive,
-        default=1,
-        metavar="N",
-        help="workers that share a card",
-    )
-    model = parser.add_argument_group("model")
-    model.add_argument("--model-options", metavar="JSON", help="setup options (RW_MODEL_OPTIONS)")
-    model.add_argument(
-        "--setup-timeout",
-        type=float,
-        default=1800.0,
-        metavar="S",
-        help="longest time to a worker's readiness",
-    )
-    model.add_argument(
-        "--setup-attempts",
-        type=_positive,
-        default=5,
-        metavar="N",
-        help="failures in a row before a worker is given up",
-    )
-    model.add_argument(
-        "--warmup",
-        metavar="FILE|auto",
-        help="requests a worker runs before it is ready: from a JSON file, or made up from the types",
-    )
-    model.add_argument(
-        "--strict-sdk", action="store_true", help="images and NaN exactly as the old SDK had them"
-    )
-    queue = parser.add_argument_group("queue")
-    queue.add_argument(
-        "--max-batch-size", type=_positive, metavar="N", help="cap for batch=True commands"
-    )
-    queue.add_argument(
-        "--max-wait-ms", type=float, metavar="MS", help="cap of a call's wait for its batch"
-    )
-    queue.add_argument(
-        "--max-queue", type=_positive, default=1024, metavar="N", help="waiting calls a command"
-    )
-    queue.add_argument(
-        "--request-timeout",
-        type=float,
-        default=300.0,
-        metavar="S",
-        help="longest time to an answer",
-    )
-    queue.add_argument(
-        "--command-timeout", type=float, metavar="S", help="kill a worker whose call runs longer"
-    )
-    queue.add_argument(
-        "--graceful-timeout",
-        type=float,
-        default=30.0,
-        metavar="S",
-        help="time for running calls at SIGTERM",
-    )
-    jobs = parser.add_argument_group("jobs (Prefer: respond-async)")
-    jobs.add_argument(
-        "--job-ttl", type=float, default=600.0, metavar="S", help="time a result is kept"
-    )
-    jobs.add_argument(
-        "--job-timeout",
-        type=float,
-        default=3600.0,
-        metavar="S",
-        help="longest time to a job's end, instead of --request-timeout",
-    )
-    jobs.add_argument(
-        "--max-jobs", type=_positive, default=1000, metavar="N", help="jobs that run or are kept"
-    )
-    jobs.add_argument(
-        "--max-job-bytes", type=_positive, default=256 << 20, metavar="B", help="of kept results"
-    )
-    files = parser.add_argument_group("files in inputs")
-    files.add_argument(
-        "--allow-path",
-        action="append",
-        default=[],
-        metavar="DIR",
-        help="local paths that inputs may name",
-    )
-    files.add_argument(
-        "--allow-url",
-        action="append",
-        default=[],
-        metavar="HOST",
-        help="private hosts that inputs may name",
-    )
-    return parser
 
 
 def main() -> None:
@@ -175,6 +43,8 @@ def main() -> None:
     configure("supervisor")
     if flags.strict_sdk:
         os.environ["RW_STRICT_SDK"] = "1"
+    if flags.max_pixels is not None:
+        os.environ["RW_MAX_PIXELS"] = str(flags.max_pixels)
     try:
         config = resolve(flags, script_arguments)
         if _is_on("RW_META") or _is_on("RW_NO_SERVE"):
@@ -219,6 +89,23 @@ def resolve(flags: argparse.Namespace, script_arguments: list[str]) -> ServeConf
         job_timeout_s=flags.job_timeout,
         max_jobs=flags.max_jobs,
         max_job_bytes=flags.max_job_bytes,
+        token_digests=_token_digests(flags.token),
+        origins=_origins(flags.cors),
+        http_limits=_given(
+            max_body_bytes=_bytes(flags.max_body_mb),
+            max_pending_bytes=_bytes(flags.max_pending_mb),
+            read_timeout_s=flags.read_timeout,
+            max_connections=flags.max_connections,
+            max_websockets=flags.max_websockets,
+            max_websocket_jobs=flags.max_websocket_jobs,
+            websocket_idle_s=flags.websocket_idle_timeout or WEBSOCKET_IDLE_S,
+        ),
+        file_limits=_given(
+            max_bytes=_bytes(flags.max_download_mb),
+            timeout_s=flags.download_timeout,
+            max_members=flags.max_archive_files,
+            max_unpacked_bytes=_bytes(flags.max_archive_mb),
+        ),
     )
 
 
@@ -227,6 +114,35 @@ def run_alone(config: ServeConfig) -> None:
     os.chdir(config.script.parent)
     command, environment = config.alone()
     os.execve(sys.executable, command, environment)
+
+
+def _given(**limits: Any) -> dict[str, Any]:
+    """The limits that were given; the others keep their defaults."""
+    return {name: value for name, value in limits.items() if value is not None}
+
+
+def _bytes(megabytes: float | None) -> int | None:
+    return None if megabytes is None else max(1, int(megabytes * MIB))
+
+
+def _token_digests(flags: list[str]) -> tuple[str, ...]:
+    """Digests of the tokens of the command line and of RW_TOKEN, which is taken out of the environment."""
+    variable = os.environ.pop("RW_TOKEN", "")
+    tokens = [*flags, *(token.strip() for token in variable.split(",") if token.strip())]
+    for token in tokens:
+        if not re.fullmatch(r"[!-~]+", token):
+            raise ConfigError("--token: a token is made of printable ASCII characters, no blanks")
+    return tuple(hashlib.sha256(token.encode()).hexdigest() for token in tokens)
+
+
+def _origins(flags: list[str] | None) -> tuple[str, ...] | None:
+    if flags is None:
+        return None
+    origins = [flag.rstrip("/").lower() for flag in flags if flag != "none"]
+    for origin in origins:
+        if not re.fullmatch(r"https?://[^/\s?#*]+", origin):
+            raise ConfigError(f"--cors: {origin} is no origin, such as https://app.example")
+    return tuple(origins)
 
 
 def _model_options(text: str | None) -> dict[str, Any] | None:
@@ -263,18 +179,6 @@ def _int_variable(name: str, default: int) -> int:
 
 def _is_on(name: str) -> bool:
     return os.environ.get(name, "0") not in ("", "0")
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"must be a whole number of at least 1, got {text}")
-    return int(text)
-
-
-def _version() -> str:
-    from importlib.metadata import version
-
-    return f"runway-serve {version('runway-serve')}"
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -42,10 +42,18 @@ class ServeConfig:
     job_timeout_s: float = 3600.0
     max_jobs: int = 1000
     max_job_bytes: int = 256 << 20
+    token_digests: tuple[str, ...] = ()
+    origins: tuple[str, ...] | None = None
+    http_limits: Mapping[str, Any] = field(default_factory=dict)  # arguments of `HttpLimits`
+    file_limits: Mapping[str, Any] = field(default_factory=dict)  # arguments of `FilePolicy`
 
     def file_policy(self, uploads: str) -> dict[str, Any]:
         """Arguments of the workers' `FilePolicy`; what was uploaded may be read in any case."""
-        return {"allow_paths": [*self.allow_paths, uploads], "allow_hosts": list(self.allow_hosts)}
+        places = {
+            "allow_paths": [*self.allow_paths, uploads],
+            "allow_hosts": list(self.allow_hosts),
+        }
+        return {**places, **self.file_limits}
 
     def alone(self) -> tuple[list[str], dict[str, str]]:
         """Command line and environment of `python script.py`, for runs that do not serve."""
@@ -71,6 +79,9 @@ class FrontConfig:
     worker_count: int
     arena_fd: int | None
     job_policy: Mapping[str, Any]  # arguments of `runway.jobs.JobPolicy`
+    token_digests: tuple[str, ...] = ()
+    origins: tuple[str, ...] | None = None
+    http_limits: Mapping[str, Any] = field(default_factory=dict)
     starts: int = 0
 
     @classmethod
@@ -101,6 +112,9 @@ class FrontConfig:
                 "max_jobs": config.max_jobs,
                 "max_bytes": config.max_job_bytes,
             },
+            config.token_digests,
+            config.origins,
+            config.http_limits,
         )
 
     def to_dict(self) -> dict[str, Any]:

@@ -136,6 +136,19 @@ class Dispatcher(Engine):
         """Count it for `GET /metrics`."""
         self.tallies.observe_answer(command, code)
 
+    def check_room(self, command: str) -> None:
+        """Refuse what cannot be queued."""
+        if self._is_draining:
+            raise self._refusal(command, "stopping", "The server is stopping.")
+        if not len(self._crew):
+            raise self._refusal(command, "no_worker", "No worker is ready yet.")
+        if not self._is_planned and self._feeder.queue.depth(command) >= self._config.max_queue:
+            raise self._lane_full(command)
+
+    def note_turned_away(self, reason: str) -> None:
+        """Count it for `GET /metrics`."""
+        self.tallies.refusals[reason] += 1
+
     def note_encoded(self, command: str, seconds: float) -> None:
         """Count it for `GET /metrics`."""
         self.tallies.observe_encode(command, seconds)
@@ -168,17 +181,16 @@ class Dispatcher(Engine):
 
     def _accept(self, call: Invocation, listener: Listener) -> Task:
         if self._is_draining:
-            raise self._refusal(call, "stopping", "The server is stopping.")
+            raise self._refusal(call.command, "stopping", "The server is stopping.")
         if not len(self._crew):
-            raise self._refusal(call, "no_worker", "No worker is ready yet.")
+            raise self._refusal(call.command, "no_worker", "No worker is ready yet.")
         now = monotonic()
         due = now + (call.timeout_s or self._config.request_timeout_s)
         task = Task(next(self._ids), call, listener, due, perf_counter())
         try:
             self._put(task, now)
         except LaneFullError as error:
-            text = f"{self._config.max_queue} calls of {call.command} are waiting already (--max-queue)."
-            raise self._refusal(call, "queue_full", text) from error
+            raise self._lane_full(call.command) from error
         self._tasks[task.id] = task
         if self._is_planned:
             return task
@@ -189,10 +201,14 @@ class Dispatcher(Engine):
             self._loop.call_soon(self._dispatch)
         return task
 
-    def _refusal(self, call: Invocation, reason: str, message: str) -> UnavailableError:
+    def _lane_full(self, command: str) -> UnavailableError:
+        text = f"{self._config.max_queue} calls of {command} are waiting already (--max-queue)."
+        return self._refusal(command, "queue_full", text)
+
+    def _refusal(self, command: str, reason: str, message: str) -> UnavailableError:
         self.tallies.refusals[reason] += 1
         error = UnavailableError(message)
-        self.tallies.observe_answer(call.command, error.code)
+        self.tallies.observe_answer(command, error.code)
         return error
 
     def _put(self, task: Task, now: float) -> None:

@@ -11,6 +11,7 @@ import gc
 import json
 import logging
 import os
+import resource
 import signal
 import sys
 from pathlib import Path
@@ -154,9 +155,11 @@ def build(config: FrontConfig, loop: asyncio.AbstractEventLoop) -> Any:
     from flask import Response as FlaskResponse
 
     from runway import exchange
+    from runway.access import Access
     from runway.app import create_app
     from runway.asgi import RunwayASGI
     from runway.jobs import JobPolicy
+    from runway.limits import HttpLimits
     from runway.trace import trace_file
     from runway_serve.dispatcher import Dispatcher
     from runway_serve.metrics import CONTENT_TYPE, Metrics
@@ -166,8 +169,19 @@ def build(config: FrontConfig, loop: asyncio.AbstractEventLoop) -> Any:
     trace = trace_file("front")
     kind = Dispatcher if trace is None else traced_dispatcher(trace)
     dispatcher = kind(config, loop, control.tell)
+    limits = HttpLimits(**config.http_limits)
+    access = Access(
+        tuple(config.token_digests),
+        None if config.origins is None else tuple(config.origins),
+        guards_setup=True,
+    )
     folder = Path(config.control_address.removeprefix("ipc://")).parent
-    app = create_app(dispatcher, uploads_folder(folder))
+    app = create_app(
+        dispatcher,
+        uploads_folder(folder),
+        max_body_bytes=limits.max_body_bytes,
+        origins=access.origins,
+    )
 
     @app.get("/ready")
     def ready() -> FlaskResponse:
@@ -189,7 +203,7 @@ def build(config: FrontConfig, loop: asyncio.AbstractEventLoop) -> Any:
             dispatcher.drain()
 
     control.listen(hear)
-    server = RunwayASGI(app, dispatcher, JobPolicy(**config.job_policy))
+    server = RunwayASGI(app, dispatcher, limits, access, JobPolicy(**config.job_policy))
     if trace is not None:
         server.hot.exchange = TracedExchange
     return server
@@ -223,11 +237,18 @@ class FrontApplication(BaseApplication):  # type: ignore[misc]
         return None
 
 
+def allow_many_connections() -> None:
+    """Raise this process' limit of open files, often 1024, to what the system grants."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
 def main() -> None:
     """Run gunicorn until the supervisor ends it."""
     configure("front")
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    allow_many_connections()
     config = FrontConfig(**json.loads(os.environ[FRONT_CONFIG_VARIABLE]))
     sys.argv = ["runway-serve"]
     FrontApplication(config).run()

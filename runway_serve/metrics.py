@@ -106,7 +106,7 @@ def _command_families(reading: Reading) -> Iterator[Metric]:
     yield _by_command("runway_queue_depth", "Calls that wait for a worker.", reading.waiting)
     yield _by_command("runway_tasks_running", "Calls that a worker was given.", reading.running)
     refusals = CounterMetricFamily(
-        "runway_refusals", "Calls answered with 503, by reason.", labels=["reason"]
+        "runway_refusals", "Requests refused before they were queued, by reason.", labels=["reason"]
     )
     for reason, count in reading.tallies.refusals.items():
         refusals.add_metric([reason], count)

@@ -80,9 +80,9 @@ class Supervisor:
         )
         self._front = FrontProcess(front)
         self._pool = WorkerPool(states, self._worker_line(arena_fd), self._note_change)
-        if not _is_loopback(self._config.host):
+        if not _is_loopback(self._config.host) and not self._config.token_digests:
             logger.warning(
-                "anyone who can reach %s may run this model; bind 127.0.0.1 to keep it to this machine",
+                "anyone who can reach %s may run this model; set RW_TOKEN, or bind 127.0.0.1 to keep it here",
                 self._config.host,
             )
         logger.info(
@@ -183,23 +183,30 @@ class Supervisor:
     def _hear_front(self) -> None:
         while True:
             try:
-                identity, frame = self._control.recv_multipart(zmq.NOBLOCK)
+                identity, *frames = self._control.recv_multipart(zmq.NOBLOCK)
             except zmq.Again:
                 return
-            message = unpack(frame)
-            if message["op"] == "hello":
-                self._front_identity = identity
-                self._changed = True
-            elif message["op"] == "options":
-                self._pool.generation = message["generation"]
-                self._pool.options = message["options"]
-                for worker in self._pool.states:
-                    if worker.name in message["workers"]:
-                        worker.generation = message["generation"]
-            elif message["op"] == "kill":
-                self._pool.kill(message["worker"], message["reason"], message["cause"])
-            elif message["op"] == "drained":
-                self._drain_until = 0.0
+            try:
+                (frame,) = frames
+                self._take_message(identity, unpack(frame))
+            except (ValueError, KeyError, TypeError) as error:
+                logger.warning("supervisor dropped a message: %r", error)
+
+    def _take_message(self, identity: bytes, message: dict[str, Any]) -> None:
+        if message["op"] == "hello":
+            self._front_identity = identity
+            self._changed = True
+        elif message["op"] == "options":
+            generation, options = message["generation"], message["options"]
+            names = set(message["workers"])
+            self._pool.generation, self._pool.options = generation, options
+            for worker in self._pool.states:
+                if worker.name in names:
+                    worker.generation = generation
+        elif message["op"] == "kill":
+            self._pool.kill(message["worker"], message["reason"], message["cause"])
+        elif message["op"] == "drained":
+            self._drain_until = 0.0
 
     def _note_change(self) -> None:
         self._changed = True

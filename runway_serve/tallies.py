@@ -82,7 +82,19 @@ class Tallies:
     def __init__(self) -> None:
         self.commands: dict[str, CommandTally] = {}
         self.refusals: dict[str, int] = dict.fromkeys(
-            ("queue_full", "no_worker", "stopping", "workers_failed"), 0
+            (
+                "queue_full",
+                "no_worker",
+                "stopping",
+                "workers_failed",
+                "pending_bytes",
+                "connections",
+                "websockets",
+                "too_slow",
+                "unauthorized",
+                "foreign_origin",
+            ),
+            0,
         )
 
     def declare(self, commands: Iterable[str]) -> None:

@@ -53,7 +53,8 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     report = Reporter(config["status_fd"])
     allowed = config["policy"]
-    policy = FilePolicy(tuple(allowed["allow_paths"]), tuple(allowed["allow_hosts"]))
+    places = {name: tuple(allowed[name]) for name in ("allow_paths", "allow_hosts")}
+    policy = FilePolicy(**{**allowed, **places})
 
     arena = None if config["arena_fd"] is None else Arena(config["arena_fd"])
 

@@ -162,12 +162,12 @@ class WorkerLoop:
             try:
                 message = unpack([frame.buffer for frame in frames], self._look_up)
                 operation = message["op"]
+                if operation == "cancel":
+                    self._cancelled.update(message["tasks"])
             except (ValueError, KeyError, TypeError, IndexError) as error:
                 logger.warning("worker dropped a message: %s", error)
                 continue
-            if operation == "cancel":
-                self._cancelled.update(message["tasks"])
-            else:
+            if operation != "cancel":
                 self._inbox.append((front.bytes, message))
 
     def _send(self, front: bytes, message: dict[str, Any]) -> None:

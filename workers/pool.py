@@ -109,7 +109,9 @@ class WorkerPool:
             elif worker.state in ("starting", "loaded") and (
                 now - worker.started_at > self._line.setup_timeout_s
             ):
-                worker.error = f"setup took longer than {self._line.setup_timeout_s:g} s"
+                worker.error = (
+                    f"setup took longer than {self._line.setup_timeout_s:g} s (--setup-timeout)"
+                )
                 self.kill(worker.name, worker.error, "setup_timeout")
 
     def next_tick(self) -> float | None:

@@ -16,5 +16,12 @@ def pack(message: Any) -> bytes:
 
 
 def unpack(frame: bytes) -> Any:
-    """The message in a frame of `pack` or `runway.codec.pack_one`."""
-    return msgpack.unpackb(frame, strict_map_key=False, unicode_errors="surrogatepass")
+    """The message in a frame of `pack` or `runway.codec.pack_one`.
+
+    Raises:
+        ValueError: it holds something else.
+    """
+    try:
+        return msgpack.unpackb(frame, strict_map_key=False, unicode_errors="surrogatepass")
+    except (msgpack.UnpackException, TypeError) as error:
+        raise ValueError(f"not a message of this protocol: {error!r}") from error

@@ -44,6 +44,6 @@ def load_script(path: Path, arguments: Sequence[str], launcher: Launcher) -> Non
     sys.modules["__main__"] = module
     code = compile(path.read_bytes(), str(path), "exec", dont_inherit=True)
     with use_launcher(launch):
-        exec(code, module.__dict__)
+        exec(code, module.__dict__)  # nosec B102 # to run the script is what a worker is for
     if not was_called:
         raise NeverRanError(f"{path.name} ended without calling runway.run()")

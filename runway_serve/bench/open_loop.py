@@ -35,7 +35,7 @@ class OpenLoop(Load):
     ) -> None:
         super().__init__(target, on_tick)
         self._rate_per_s = rate_per_s
-        self._random = random.Random(seed) if is_poisson else None
+        self._random = random.Random(seed) if is_poisson else None  # nosec B311 # load, repeatable
         self._max_connections = max_connections
         self._opened = 0  # and being opened
         self._free: list[Connection] = []  # the last used goes first, so the pool stays small

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -97,6 +98,19 @@ def test_pipelined_requests_are_answered_in_order(server):
         wire.send(post("/nap", b'{"s": 0.2}') + b"".join(post("/echo", echo(i)) for i in range(5)))
         assert wire.answer()[0] == 200
         assert [json.loads(wire.answer()[2])["value"] for _ in range(5)] == list(range(5))
+
+
+def test_pipelined_requests_may_be_longer_than_what_is_read_at_once(server):
+    values = [str(index) * 300_000 for index in range(4)]
+    with connected(server) as wire:
+        sender = threading.Thread(
+            target=wire.send,
+            args=(post("/nap", b'{"s": 0.3}') + b"".join(post("/echo", echo(v)) for v in values),),
+        )
+        sender.start()
+        assert wire.answer()[0] == 200
+        assert [json.loads(wire.answer()[2])["value"] for _ in values] == values
+        sender.join()
 
 
 def test_a_request_byte_by_byte_is_the_same_request(server):
