@@ -1,0 +1,170 @@
+"""What is known of one command: whether its calls leave alone what calls share, and whether lanes are worth it."""
+
+from __future__ import annotations
+
+import dis
+import time
+import types
+from collections.abc import Callable
+from typing import Any
+
+from runway_serve.batching.coalesce.case import Case
+from runway_serve.batching.coalesce.lanes import Lane
+from runway_serve.batching.coalesce.statistics import Statistics
+from runway_serve.batching.coalesce.watch import Stamp, Watch
+
+WATCHED = 3  # calls; the first may load and cache what later ones find, so it is not held against the command
+CHEAP_STAMP_S = 50e-6  # above this the shared objects are looked at once for a group, not at every pause
+GROUPS_A_WATCH = 64  # then what calls share is looked for anew
+RECONSIDER_AFTER = 2000  # calls one by one, until lanes that did not pay are tried again
+
+
+class Habits:
+    """One command's record; it begins anew with every setup."""
+
+    def __init__(
+        self, command: str, function: Callable[..., Any], model: Any, statistics: Statistics
+    ) -> None:
+        self.command = command
+        self.function = function
+        self.reason: str | None = None
+        self._model = model
+        self._statistics = statistics
+        self._watched = 0
+        self._harm: str | None = None
+        self._cases: dict[int, Case] = {}
+        self._groups = 0
+        self._watch: Watch | None = None
+        self._before: Stamp | None = None
+        self._is_suspect = writes_globals(function)
+        self._looks_always = True
+        self._is_first_pause = True
+        self._singles = 0
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether the next call has to run alone, to be looked at."""
+        return self.reason is None and self._watched < WATCHED
+
+    @property
+    def pays(self) -> bool:
+        """Whether calls should run as lanes, as far as is known."""
+        if self.reason is not None or self.is_watched:
+            return False
+        return any(case.pays for case in self._cases.values())
+
+    def met(self, case: Case) -> None:
+        """A call met a network."""
+        self._cases[id(case)] = case
+
+    def note_harm(self, what: str) -> None:
+        """A call does something that other calls could see."""
+        self._harm = self._harm or what
+
+    def is_harmful(self) -> bool:
+        """Whether something was seen that forbids lanes."""
+        return self._harm is not None
+
+    def begin_watching(self, namespaces: list[dict[str, Any]]) -> None:
+        """The next call runs alone."""
+        self._harm = None
+        self._look(namespaces, is_new=True)
+
+    def end_watching(self) -> None:
+        """The call that ran alone ended."""
+        self._watched += 1
+        if self._watched == 1:
+            self._harm = None
+            return
+        self._look_at_end()
+        if self.reason is None and not self.is_watched and not self._cases:
+            self._close("it calls no network that could be shared")
+
+    def begin_group(self, namespaces: list[dict[str, Any]]) -> None:
+        """Several calls are about to run side by side."""
+        self._look(namespaces, is_new=self._groups % GROUPS_A_WATCH == 0)
+        self._groups += 1
+        self._is_first_pause = True
+
+    def end_group(self) -> None:
+        """They ended."""
+        self._look_at_end()
+
+    def may_pause(self, lane: Lane) -> bool:
+        """Whether others may run now; once a lane may not, it runs to its end by itself."""
+        if lane.is_exclusive or self.is_watched:
+            return False
+        assert self._watch is not None and self._before is not None
+        if self._looks_always or self._is_suspect or self._is_first_pause:
+            self._is_first_pause = False
+            change = self._watch.change(self._before)
+            if change is not None:
+                lane.is_exclusive = True
+                self._take(change)
+                return False
+        return not self._watch.holds_lock()
+
+    def note_single(self) -> None:
+        """A call ran by itself, as without lanes."""
+        self._singles += 1
+        if self._singles % RECONSIDER_AFTER == 0:
+            for case in self._cases.values():
+                case.reconsider()
+
+    def _look(self, namespaces: list[dict[str, Any]], is_new: bool) -> None:
+        if is_new or self._watch is None:
+            self._watch = Watch(self.function, self._model, namespaces)
+        began = time.perf_counter()
+        self._before = self._watch.stamp()
+        self._looks_always = time.perf_counter() - began < CHEAP_STAMP_S
+
+    def _look_at_end(self) -> None:
+        assert self._watch is not None and self._before is not None
+        change = self._watch.change(self._before)
+        if change is not None:
+            self._take(change)
+        self._before = None
+        if self._harm is not None:
+            self._close(self._harm)
+
+    def _take(self, change: tuple[str, bool]) -> None:
+        """A change of what calls share. Something new may be a cache; something that is exchanged is not."""
+        path, is_new = change
+        if not is_new:
+            self.note_harm(f"it changes {path}")
+        elif self._watch is not None:
+            self._groups = 0
+            self._before = self._watch.stamp()
+
+    def _close(self, reason: str) -> None:
+        self.reason = reason
+        self._statistics.fell_back(f"command {self.command}", reason, is_final=True)
+
+
+def writes_globals(function: Callable[..., Any]) -> bool:
+    """Whether the function, or one of the same module that it names, assigns a global variable."""
+    seen: set[int] = set()
+    waiting = [function]
+    while waiting:
+        current = waiting.pop()
+        code = getattr(current, "__code__", None)
+        if code is None or id(code) in seen:
+            continue
+        seen.add(id(code))
+        if any(_stores_globals(part) for part in _codes(code)):
+            return True
+        names = {name for part in _codes(code) for name in part.co_names}
+        known = current.__globals__
+        waiting += [
+            known[name] for name in names if isinstance(known.get(name), types.FunctionType)
+        ]
+    return False
+
+
+def _codes(code: types.CodeType) -> list[types.CodeType]:
+    inner = [part for part in code.co_consts if isinstance(part, types.CodeType)]
+    return [code, *(deeper for part in inner for deeper in _codes(part))]
+
+
+def _stores_globals(code: types.CodeType) -> bool:
+    return any(step.opname in ("STORE_GLOBAL", "DELETE_GLOBAL") for step in dis.get_instructions(code))

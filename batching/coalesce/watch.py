@@ -1,0 +1,219 @@
+"""What all calls of a command share: the model, and the globals of the script's own modules. Sees when a call changes it.
+
+A call that keeps something there between two runs of a network would find what another call put there.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+import sysconfig
+import types
+import zlib
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+OBJECTS_MAX = 3000  # shared objects that are looked at; a stamp of each costs about a microsecond
+DEPTH_MAX = 6
+ARRAY_BYTES_MAX = 1 << 16  # larger arrays are told apart by identity: reading them each time would cost too much
+SCALARS = (bool, int, float, complex, str, bytes)
+LOCKS = (type(__import__("threading").Lock()), type(__import__("threading").RLock()))
+ABSENT = object()
+LIBRARIES = tuple(
+    os.path.realpath(sysconfig.get_paths()[name]) + os.sep for name in ("stdlib", "purelib", "platlib")
+)
+OURS = ("runway", "runway_serve")
+NO_STATE = (type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType, types.MethodType)
+
+
+class ScriptModules:
+    """The namespaces of a script and of the modules beside it; looks again when modules were imported."""
+
+    def __init__(self) -> None:
+        self._known = 0
+        self._found: list[dict[str, Any]] = []
+
+    def namespaces(self) -> list[dict[str, Any]]:
+        """Each is the `__dict__` of a module."""
+        if len(sys.modules) != self._known:
+            self._known = len(sys.modules)
+            self._found = list(_beside_main())
+        return self._found
+
+
+def _beside_main() -> Iterator[dict[str, Any]]:
+    main = vars(sys.modules["__main__"])
+    yield main
+    folder = os.path.dirname(os.path.realpath(main.get("__file__") or ""))
+    for module in list(sys.modules.values()):
+        path = getattr(module, "__file__", None)
+        if not isinstance(path, str) or not folder or vars(module) is main:
+            continue
+        path = os.path.realpath(path)
+        if path.startswith(folder + os.sep) and not path.startswith(LIBRARIES):
+            yield vars(module)
+
+
+class Stamp:
+    """The shared objects' contents at one moment, held so that no address is used twice meanwhile."""
+
+    __slots__ = ("contents",)
+
+    def __init__(self, contents: list[Any]) -> None:
+        self.contents = contents
+
+
+class Watch:
+    """Finds what calls share, once; stamps it again and again.
+
+    Args:
+        function: the command's.
+        model: what the setup made.
+        namespaces: globals of the script's modules.
+    """
+
+    def __init__(
+        self, function: Callable[..., Any], model: Any, namespaces: list[dict[str, Any]]
+    ) -> None:
+        self._readers: list[tuple[str, Callable[[], Any]]] = []
+        self._locks: list[Any] = []
+        self._seen: dict[int, Any] = {}
+        roots: list[tuple[str, Any, int]] = [("the model", model, 0)]
+        roots += [("", namespace, 0) for namespace in namespaces]
+        for cell, name in zip(
+            getattr(function, "__closure__", None) or (),
+            getattr(getattr(function, "__code__", None), "co_freevars", ()),
+            strict=False,
+        ):
+            roots.append((name, _cell_value(cell), 0))
+        queue = deque(roots)
+        while queue and len(self._seen) < OBJECTS_MAX:
+            path, value, depth = queue.popleft()
+            if id(value) not in self._seen and not isinstance(value, (*SCALARS, types.NoneType)):
+                self._seen[id(value)] = value
+                queue.extend(self._look(path, value, depth))
+
+    def holds_lock(self) -> bool:
+        """Whether a shared lock is held now: another lane that wanted it would wait for ever."""
+        return any(
+            lock.locked() if hasattr(lock, "locked") else lock._is_owned() for lock in self._locks
+        )
+
+    def stamp(self) -> Stamp:
+        """What the shared objects hold now."""
+        return Stamp([read() for _, read in self._readers])
+
+    def change(self, before: Stamp) -> tuple[str, bool] | None:
+        """Name of the first thing that is not as it was, and whether it is only new; None without a change."""
+        added = None
+        for (path, read), old in zip(self._readers, before.contents, strict=True):
+            new = read()
+            if type(old) is not dict:
+                if old != new:
+                    return path, False
+                continue
+            for name, value in new.items():
+                known = old.get(name, ABSENT)
+                if known is ABSENT:
+                    added = f"{path}{name!s:.60}"
+                elif known is not value and not _is_equal_scalar(known, value):
+                    return f"{path}{name!s:.60}", False
+            if any(name not in new for name in old):
+                return f"{path} (something was removed)", False
+        return None if added is None else (added, True)
+
+    def _look(self, path: str, value: Any, depth: int) -> Iterator[tuple[str, Any, int]]:
+        """Note how to read a shared object, and give what lies in it."""
+        kind = type(value)
+        prefix = f"{path}." if path else ""
+        if isinstance(value, LOCKS):
+            self._locks.append(value)
+        elif isinstance(value, np.ndarray):
+            if value.dtype != object and value.nbytes <= ARRAY_BYTES_MAX:
+                self._readers.append((path, lambda: zlib.crc32(np.ascontiguousarray(value).data)))
+        elif _is_tensor(value):
+            if not value.is_inference():
+                self._readers.append((path, lambda: (value.data_ptr(), value._version)))
+        elif _state_of(value) is not None:
+            self._readers.append((path, lambda: _state_of(value)))
+        elif isinstance(value, dict):
+            is_namespace = "__builtins__" in value
+            self._readers.append((prefix, lambda: dict(value)))
+            if depth < DEPTH_MAX:
+                for name, part in list(value.items()):
+                    if not (is_namespace and str(name).startswith("__")):
+                        yield f"{prefix}{name!s:.60}", part, depth + 1
+        elif kind in (list, deque, set):
+            self._readers.append((path, lambda: _items(value)))
+            if depth < DEPTH_MAX and kind is not set:
+                yield from ((f"{path}[{index}]", part, depth + 1) for index, part in enumerate(list(value)[:100]))
+        elif kind is tuple:
+            if depth < DEPTH_MAX:
+                yield from ((f"{path}[{index}]", part, depth + 1) for index, part in enumerate(value[:100]))
+        elif isinstance(value, type):
+            if _is_scripts_own(value):
+                self._readers.append((prefix, lambda: dict(vars(value))))
+        elif not isinstance(value, NO_STATE) and kind.__module__.split(".")[0] not in OURS:
+            yield from self._look_inside(prefix, value, depth)
+
+    def _look_inside(self, prefix: str, value: Any, depth: int) -> Iterator[tuple[str, Any, int]]:
+        """Attributes of an object. Those of a framework's own layers are seen by the check of their network."""
+        attributes = getattr(value, "__dict__", None)
+        if type(attributes) is not dict:
+            return
+        layers = attributes.get("_modules")
+        if isinstance(layers, dict):
+            if not type(value).__module__.startswith("torch."):
+                self._readers.append((prefix, lambda: dict(attributes)))
+            parts = {**layers, **{k: v for k, v in attributes.items() if not k.startswith("_")}}
+        else:
+            self._readers.append((prefix, lambda: dict(attributes)))
+            parts = attributes
+        if depth < DEPTH_MAX:
+            yield from ((f"{prefix}{name}", part, depth + 1) for name, part in list(parts.items()))
+
+
+def _items(values: Any) -> dict[int, Any]:
+    """A list as a dict, so that what was appended or exchanged can be named."""
+    return dict(enumerate(values))
+
+
+def _is_equal_scalar(one: Any, other: Any) -> bool:
+    return type(one) is type(other) and isinstance(one, SCALARS) and bool(one == other)
+
+
+def _is_tensor(value: Any) -> bool:
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(value, torch.Tensor)
+
+
+def _state_of(value: Any) -> Any:
+    """The state of a random generator of the script's own, None if it is none."""
+    if isinstance(value, np.random.RandomState):
+        state = value.get_state()
+        return bytes(state[1]), state[2]  # type: ignore[index]
+    if isinstance(value, np.random.Generator):
+        return repr(value.bit_generator.state)
+    if isinstance(value, random.Random):
+        return hash(value.getstate())
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(value, torch.Generator):
+        return value.get_state().numpy().tobytes()
+    return None
+
+
+def _is_scripts_own(kind: type) -> bool:
+    module = sys.modules.get(kind.__module__)
+    path = getattr(module, "__file__", None)
+    return isinstance(path, str) and not os.path.realpath(path).startswith(LIBRARIES)
+
+
+def _cell_value(cell: Any) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:
+        return None

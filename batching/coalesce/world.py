@@ -1,0 +1,120 @@
+"""The world of a lane: what a call may set for itself, and must find so when it goes on.
+
+Context variables come with the greenlet. Here are process-wide settings that `with` blocks change for a while, and the
+random generators of lanes that seeded them.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from runway_serve.batching.coalesce.adapter import Part
+from runway_serve.batching.coalesce.lanes import Lane, current_lane
+
+Generator = tuple[Callable[[], Any], Callable[[Any], None]]  # reads and writes the state
+
+
+class World:
+    """Swaps what differs; a lane that set nothing costs some reads.
+
+    What a call set and left so when it ended holds for later calls, as it always did. Generators are the exception:
+    the stream of those who never seed goes on as if nobody had.
+    """
+
+    def __init__(self, parts: Sequence[Part] = ()) -> None:
+        self._parts: list[Part] = [*_common_parts(), *parts]
+        self._common: dict[str, Any] = {}
+        self._generators: dict[str, Generator] = {
+            "random": (random.getstate, random.setstate),
+            "numpy": (np.random.get_state, np.random.set_state),  # noqa: NPY002
+        }
+        self._streams: dict[str, Any] = {}
+
+    def add(self, parts: Sequence[Part]) -> None:
+        """Keep apart what a framework adds."""
+        self._parts += parts
+
+    def add_generator(self, name: str, generator: Generator) -> None:
+        """Keep a framework's generator apart once a lane seeded it."""
+        self._generators[name] = generator
+
+    def begin(self) -> None:
+        """What is set now is common to all lanes."""
+        self._common = {name: read() for name, read, _ in self._parts}
+
+    def follow_folder(self) -> None:
+        """The working directory is about to change for the first time."""
+        if "folder" not in self._common:
+            self._common["folder"] = os.getcwd()
+            self._parts.append(("folder", os.getcwd, os.chdir))
+
+    def will_seed(self, name: str) -> None:
+        """The running call is about to set the state of a generator: from now on it has one of its own."""
+        lane = current_lane()
+        if lane is not None and name not in lane.own_generators:
+            self._streams[name] = self._generators[name][0]()
+            lane.own_generators[name] = None
+
+    def enter(self, lane: Lane) -> None:
+        """Make the lane's world the current one."""
+        if lane.world:
+            for name, _, write in self._parts:
+                if name in lane.world:
+                    write(lane.world[name])
+        for name, state in lane.own_generators.items():
+            read, write = self._generators[name]
+            self._streams[name] = read()
+            write(state)
+
+    def leave(self, lane: Lane) -> None:
+        """Take the lane's world away, and put back the common one."""
+        for name in lane.own_generators:
+            read, write = self._generators[name]
+            lane.own_generators[name] = read()
+            write(self._streams[name])
+        if lane.world:
+            lane.world = {}
+        for name, read, write in self._parts:
+            value, common = read(), self._common[name]
+            if value is common or value == common:
+                continue
+            if lane.dead:
+                self._common[name] = value
+            else:
+                lane.world[name] = value
+                write(common)
+
+
+def _common_parts() -> list[Part]:
+    parts: list[Part] = [
+        ("stdout", lambda: sys.stdout, lambda stream: setattr(sys, "stdout", stream)),
+        ("stderr", lambda: sys.stderr, lambda stream: setattr(sys, "stderr", stream)),
+        ("warnings", _warnings, _set_warnings),
+    ]
+    if int(np.__version__.split(".")[0]) < 2:  # later ones keep it in a context variable
+        parts.append(("numpy errors", np.geterr, lambda kept: np.seterr(**kept)))
+    return parts
+
+
+def _warnings() -> tuple[Any, ...]:
+    return (
+        warnings.filters,
+        warnings.showwarning,
+        getattr(warnings, "_showwarnmsg_impl", None),
+    )
+
+
+def _set_warnings(kept: tuple[Any, ...]) -> None:
+    warnings.filters, warnings.showwarning = kept[:2]  # type: ignore[misc]
+    if kept[2] is not None:
+        warnings._showwarnmsg_impl = kept[2]  # type: ignore[attr-defined]
+    mutated = getattr(warnings, "_filters_mutated", None)
+    if mutated is not None:
+        mutated()
