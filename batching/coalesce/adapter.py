@@ -7,7 +7,6 @@ from typing import Any, Protocol
 
 from runway_serve.batching.coalesce.grouping import Tensors
 
-Meet = Callable[["Adapter", Any, Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any]
 Part = tuple[str, Callable[[], Any], Callable[[Any], None]]  # name, read, write
 
 
@@ -16,8 +15,8 @@ class Adapter(Tensors, Protocol):
 
     framework: str
 
-    def attach(self, module: Any, meet: Meet) -> None:
-        """Have `meet` called for every network call of a lane; `module` is the imported framework. May be repeated."""
+    def attach(self, module: Any) -> None:
+        """Have lanes meet every network they call; `module` is the imported framework. May be repeated."""
 
     def parts(self) -> Sequence[Part]:
         """What a call may set for itself, each with its name and the functions that read and write it."""

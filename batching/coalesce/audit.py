@@ -32,70 +32,61 @@ UNHEARD = (
     ("soundfile", "write", 0),
 )
 
-Report = Callable[[Lane, str], None]
+_installed: list[Callable[..., None]] = []
 
 
-class Audit:
-    """Reports what the running lane is about to do; `begin` installs the hook, which cannot be removed again.
+def listen(scripts: Iterable[dict[str, Any]]) -> None:
+    """Tell lanes' hosts from now on; `scripts` are the namespaces in which functions may have been imported by name."""
+    if not _installed:  # a hook cannot be removed again
+        _installed.append(_hear)
+        sys.addaudithook(_hear)
+    for name, function, position in UNHEARD:
+        module = loaded(name)
+        if module is not None:
+            tell_before(module, function, _writer(f"{name}.{function}", position), scripts)
 
-    Args:
-        report: told the lane and what it does. Called in the middle of the act; must not raise, open files or switch.
-        moves: called before a lane changes the working directory.
-    """
 
-    def __init__(self, report: Report, moves: Callable[[], None]) -> None:
-        self._report = report
-        self._moves = moves
-        self._is_installed = False
-
-    def begin(self, scripts: Iterable[dict[str, Any]]) -> None:
-        """Listen; `scripts` are the namespaces in which functions may have been imported by name."""
-        if not self._is_installed:
-            self._is_installed = True
-            sys.addaudithook(self._hear)
-        for name, function, position in UNHEARD:
-            module = loaded(name)
-            if module is not None:
-                tell_before(module, function, self._writer(f"{name}.{function}", position), scripts)
-
-    def _writer(self, name: str, position: int) -> Callable[..., None]:
-        def told(*args: Any, **kwargs: Any) -> None:
-            lane = here.lane
-            path = args[position] if len(args) > position else None
-            if lane is None or not isinstance(path, (str, os.PathLike, type(None))):
-                return  # to a file that is open already
-            if path is None or not _is_own(lane, os.fspath(path)):
-                self._report(lane, f"it writes a file with {name}")
-
-        return told
-
-    def _hear(self, event: str, args: tuple[Any, ...]) -> None:
+def _writer(name: str, position: int) -> Callable[..., None]:
+    def told(*args: Any, **kwargs: Any) -> None:
         lane = here.lane
-        if lane is None:
-            return
-        if event == "open":
-            self._hear_open(lane, *args)
-        elif event in PROCESSES:
-            self._report(lane, "it starts a process")
-        elif event in ENVIRONMENT:
-            self._report(lane, "it changes the environment")
-        elif event in MADE:
-            lane.own_paths.append(os.path.abspath(os.fsdecode(args[0])))
-        elif event in CHANGES and not _is_own(lane, args[0]):
-            self._report(lane, f"it changes {os.fsdecode(args[0])!r}")
-        elif event == "os.chdir":
-            self._moves()
+        path = args[position] if len(args) > position else None
+        if lane is None or not isinstance(path, (str, os.PathLike, type(None))):
+            return  # to a file that is open already
+        if path is None or not _is_own(lane, os.fspath(path)):
+            lane.host.acts(lane, f"it writes a file with {name}")
 
-    def _hear_open(self, lane: Lane, path: Any, mode: str | None, flags: int) -> None:
-        if not flags & WRITING or not isinstance(path, (str, bytes)):
-            return
-        name = os.fsdecode(path)
-        if name.startswith(HARMLESS_PLACES) or CACHED_CODE in name:
-            return
-        if flags & getattr(os, "O_TMPFILE", 0) == getattr(os, "O_TMPFILE", -1):
-            return  # has no name
-        if not _is_own(lane, name):
-            self._report(lane, f"it writes the file {name!r}")
+    return told
+
+
+def _hear(event: str, args: tuple[Any, ...]) -> None:
+    """Called by Python in the middle of an act: must not raise, open files or switch."""
+    lane = here.lane
+    if lane is None:
+        return
+    if event == "open":
+        _hear_open(lane, *args)
+    elif event in PROCESSES:
+        lane.host.acts(lane, "it starts a process")
+    elif event in ENVIRONMENT:
+        lane.host.acts(lane, "it changes the environment")
+    elif event in MADE:
+        lane.own_paths.append(os.path.abspath(os.fsdecode(args[0])))
+    elif event in CHANGES and not _is_own(lane, args[0]):
+        lane.host.acts(lane, f"it changes {args[0]!r}")
+    elif event == "os.chdir":
+        lane.host.moves()
+
+
+def _hear_open(lane: Lane, path: Any, mode: str | None, flags: int) -> None:
+    if not flags & WRITING or not isinstance(path, (str, bytes)):
+        return
+    name = os.fsdecode(path)
+    if name.startswith(HARMLESS_PLACES) or CACHED_CODE in name:
+        return
+    if flags & getattr(os, "O_TMPFILE", 0) == getattr(os, "O_TMPFILE", -1):
+        return  # has no name
+    if not _is_own(lane, name) and not os.path.isdir(name):  # tempfile names the folder first
+        lane.host.acts(lane, f"it writes the file {name!r}")
 
 
 def _is_own(lane: Lane, path: Any) -> bool:

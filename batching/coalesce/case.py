@@ -10,9 +10,8 @@ from typing import Any
 from runway_serve.batching.coalesce.adapter import Adapter
 from runway_serve.batching.coalesce.comparison import (
     Answer,
-    Verdict,
+    Check,
     attempt,
-    check,
     join_inputs,
     split_output,
 )
@@ -79,6 +78,10 @@ class Case:
             return False
         return True
 
+    def check_soon(self) -> None:
+        """Run the next batch both ways."""
+        self._runs_to_check = 0
+
     def reconsider(self) -> None:
         """Try anew what did not pay."""
         self._calls_to_skip = 0
@@ -87,6 +90,11 @@ class Case:
     def size_for(self, waiting: int) -> int:
         """How many of the `waiting` calls to run at once; 1: each alone."""
         if self.reason is not None or self._calls_to_skip or waiting < 2:
+            return 1
+        network = self._network()
+        objection = "it is gone" if network is None else self._adapter.objection(network)
+        if objection is not None:
+            self._refuse(objection)
             return 1
         if not self.is_proved:
             return min(waiting, FIRST_CHECK, self._largest)
@@ -97,55 +105,49 @@ class Case:
             self._statistics.fell_back(self.name, "stacking does not pay", is_final=False)
         return size
 
-    def answers(self, calls: Sequence[NetworkCall]) -> list[Answer]:
-        """What the network gives each call."""
-        if self.reason is not None or len(calls) == 1:
-            return [attempt(call.alone) for call in calls]
-        objection = self._adapter.objection(calls[0].network)
-        if objection is not None:
-            self._refuse(objection)
-            return [attempt(call.alone) for call in calls]
+    def check_for(self, calls: Sequence[NetworkCall]) -> Check | None:
+        """A check that these calls have to go through, None if they can simply run stacked."""
         size_class = len(calls).bit_length()
         self._runs_to_check -= 1
-        if not self.is_proved or size_class not in self._checked_sizes or self._runs_to_check <= 0:
-            return self._checked(calls)
-        return self._stacked(calls)
+        if self.is_proved and size_class in self._checked_sizes and self._runs_to_check > 0:
+            return None
+        return Check(self._adapter, calls, self._layouts[0])
 
-    def _checked(self, calls: Sequence[NetworkCall]) -> list[Answer]:
-        """Run both ways; the items alone count."""
+    def learn(self, check: Check, size: int) -> None:
+        """Take the outcome of a check of `size` calls."""
         was_proved = self.is_proved
-        verdict = check(self._adapter, calls, self._layouts[0])
-        self._statistics.checked(self.name, len(calls), verdict.objection)
-        for run_s in verdict.alone_s[1:]:  # the first one warms up
+        self._statistics.checked(self.name, size, check.objection)
+        for run_s in check.alone_s[1:]:  # the first one warms up
             self.costs.note(1, run_s)
-        if verdict.objection is None:
-            self._agree(len(calls), verdict)
-        elif verdict.ran_out_of_memory:
-            self._shrink(len(calls))
-        elif verdict.is_passing:
+        if check.objection is None:
+            self._agree(size, check.outputs)
+        elif check.ran_out_of_memory:
+            self._shrink(size)
+        elif check.is_passing:
             self._tries += 1
             if self._tries >= TRIES:
-                self._refuse(verdict.objection)
+                self._refuse(check.objection)
         elif len(self._layouts) > 1 and not was_proved:
             del self._layouts[0]
         else:
-            self._refuse(verdict.objection)
-        return verdict.answers
+            self._refuse(check.objection)
 
-    def _agree(self, size: int, verdict: Verdict) -> None:
-        if self._outputs is not None and self._outputs != verdict.outputs:
+    def _agree(self, size: int, outputs: Layout) -> None:
+        if self._outputs is not None and self._outputs != outputs:
             self._refuse("its output has another structure than before")
             return
-        self._outputs = verdict.outputs
+        self._outputs = outputs
         self._tries = 0
         self._checked_sizes.add(size.bit_length())
         if self._runs_to_check <= 0:
             self._check_every = min(2 * self._check_every, CHECK_EVERY_MAX)
             self._runs_to_check = self._check_every
 
-    def _stacked(self, calls: Sequence[NetworkCall]) -> list[Answer]:
-        """Run once for all; in halves if memory does not suffice, and each alone if anything else is wrong."""
+    def stacked(self, calls: Sequence[NetworkCall]) -> list[Answer]:
+        """What the network gives each call. Run once for all; in halves if memory does not suffice, and each alone if anything else is wrong."""
         assert self._outputs is not None
+        if len(calls) == 1:
+            return [attempt(calls[0].alone)]
         is_measured = self.costs.is_due(len(calls))
         try:
             if is_measured:
@@ -166,8 +168,9 @@ class Case:
         if self._adapter.is_out_of_memory(error):
             error.__traceback__ = None  # its frames hold the memory that is needed now
             self._shrink(len(calls))
-            half = self._largest
-            return [*self.answers(calls[:half]), *self.answers(calls[half:])]
+            half = len(calls) // 2
+            parts = (calls[:half], calls[half:])
+            return [answer for part in parts for answer in self.stacked(part)]
         answers = [attempt(call.alone) for call in calls]
         if all(answer.error is None for answer in answers):
             self._refuse(f"it cannot run {len(calls)} items at once: {error!r:.200}")

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from runway_serve.batching.coalesce.adapter import Adapter
-from runway_serve.batching.coalesce.audit import Audit
+from runway_serve.batching.coalesce.audit import listen
 from runway_serve.batching.coalesce.case import Case
 from runway_serve.batching.coalesce.grouping import NetworkCall, UnstackableError, network_call
 from runway_serve.batching.coalesce.habits import Habits
@@ -47,7 +47,6 @@ class Coalescer:
         self._world = World()
         self._scripts = ScriptModules()
         self._heard: list[int] = []
-        self._audit = Audit(self._on_act, self._world.follow_folder)
         self._waiting: list[Adapter] = [TorchModules()]
         self._attached: list[tuple[Adapter, Any]] = []
         self._cases: OrderedDict[Hashable, Case] = OrderedDict()
@@ -99,6 +98,32 @@ class Coalescer:
             habits.note_single()
             ended(index, job())
 
+    def enter(self, lane: Lane) -> None:
+        """Make the lane's world the current one."""
+        self._world.enter(lane)
+
+    def leave(self, lane: Lane) -> None:
+        """Put back the common world."""
+        self._world.leave(lane)
+
+    def end(self) -> None:
+        """No lane is left."""
+        self._world.end()
+
+    def acts(self, lane: Lane, what: str) -> None:
+        """The lane goes on alone, and its command is one for single calls."""
+        lane.is_exclusive = True
+        if self._running is not None:
+            self._running.note_harm(what)
+
+    def seeds(self, generator: str) -> None:
+        """The running lane gets a generator of its own."""
+        self._world.will_seed(generator)
+
+    def moves(self) -> None:
+        """The working directory becomes a part of each lane's world."""
+        self._world.follow_folder()
+
     def _run_watched(self, habits: Habits, job: Job, ended: Ended) -> None:
         habits.begin_watching(self._begin(habits))
         self._hub(ended).run([job], habits.is_harmful)
@@ -112,7 +137,7 @@ class Coalescer:
         habits.end_group()
 
     def _hub(self, ended: Ended) -> Hub:
-        return Hub(self._world, lambda paused: plan(paused, self._case_of), ended)
+        return Hub(self, lambda paused: plan(paused, self._case_of), ended)
 
     def _begin(self, habits: Habits) -> list[dict[str, Any]]:
         """Attach to what the script imported, take the world as it is, and give the script's namespaces."""
@@ -122,12 +147,12 @@ class Coalescer:
             if module is not None and hasattr(module, "__version__"):
                 self._waiting.remove(adapter)
                 self._attached.append((adapter, module))
-                adapter.attach(module, self._meet)
+                adapter.attach(module)
                 self._world.add(adapter.parts())
                 if isinstance(adapter, TorchModules):
                     self._world.add_generator("torch", adapter.generator())
         for adapter, module in self._attached:
-            adapter.attach(module, self._meet)
+            adapter.attach(module)
         namespaces = self._scripts.namespaces()
         if habits.is_watched or self._heard != [id(namespace) for namespace in namespaces]:
             self._heard = [id(namespace) for namespace in namespaces]
@@ -137,7 +162,7 @@ class Coalescer:
 
     def _listen(self, namespaces: list[dict[str, Any]]) -> None:
         """Hear of what calls do to files and processes, and of those who seed."""
-        self._audit.begin(namespaces)
+        listen(namespaces)
         seeding: list[tuple[str, Any, str]] = [
             *(("random", random, name) for name in ("seed", "setstate")),
             *(("numpy", np.random, name) for name in ("seed", "set_state")),
@@ -146,9 +171,9 @@ class Coalescer:
             if isinstance(adapter, TorchModules):
                 seeding += [("torch", *found) for found in adapter.seed_functions()]
         for generator, module, name in seeding:
-            tell_before(module, name, partial(_seeds, self._world, generator), namespaces)
+            tell_before(module, name, partial(_seeds, generator), namespaces)
 
-    def _meet(
+    def meet(
         self,
         adapter: Adapter,
         network: Any,
@@ -205,19 +230,15 @@ class Coalescer:
             self._cases.move_to_end(call.key)
         return case
 
-    def _on_act(self, lane: Lane, reason: str) -> None:
-        """A lane is about to do what others could see: it goes on alone, and the command is one for single calls."""
-        lane.is_exclusive = True
-        if self._running is not None:
-            self._running.note_harm(reason)
-
 
 def _at(ended: Ended, index: int, _position: int, result: Any) -> None:
     ended(index, result)
 
 
-def _seeds(world: World, generator: str, *_args: Any, **_kwargs: Any) -> None:
-    world.will_seed(generator)
+def _seeds(generator: str, *_args: Any, **_kwargs: Any) -> None:
+    lane = current_lane()
+    if lane is not None:
+        lane.host.seeds(generator)
 
 
 def _runs_event_loop() -> bool:

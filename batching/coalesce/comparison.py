@@ -1,6 +1,6 @@
 """The check: every item alone, all items stacked, and whether that is the same.
 
-It runs inside a lane, with that lane's modes; what it hands out are always the results of the items alone.
+What it hands out are always the results of the items alone.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from runway_serve.batching.coalesce.adapter import Adapter
 from runway_serve.batching.coalesce.grouping import CONSTANTS, Layout, NetworkCall
 from runway_serve.batching.coalesce.trees import Node, flatten, rebuild
 
+STAMPED = 4  # runs alone whose network is looked at before and after
 PROBE_STRICTNESS = 100.0  # two runs of one size differ by less than a run alone and a stacked one
 
 
@@ -32,23 +33,6 @@ class Answer:
         if self.error is not None:
             raise self.error
         return self.value
-
-
-@dataclass(slots=True)
-class Verdict:
-    """Outcome of a check.
-
-    `objection` says why the network is not stacked, None if it agrees. `is_passing`: it may be another time, since
-    a network that fills a cache, or an item that raises, says nothing about the next call. `outputs` is the dimension of each
-    output leaf that counts items.
-    """
-
-    answers: list[Answer]
-    objection: str | None = None
-    is_passing: bool = False
-    ran_out_of_memory: bool = False
-    outputs: Layout = ()
-    alone_s: list[float] = field(default_factory=list)
 
 
 def attempt(run: Callable[[], Any]) -> Answer:
@@ -83,128 +67,164 @@ def split_output(adapter: Adapter, output: Any, count: int, outputs: Layout) -> 
     return [rebuild(shape, [part[index] for part in parts]) for index in range(count)]
 
 
-def check(adapter: Adapter, calls: Sequence[NetworkCall], layout: Layout) -> Verdict:
-    """Run the calls both ways.
+class Check:
+    """Runs calls both ways.
+
+    Each call runs alone in its own lane, as networks may draw from the generators that the lane seeded; `finish` runs
+    them stacked, in the last one. What is compared are copies, as lanes go on and may write into their results.
+
+    Attributes:
+        objection: why the network is not stacked, None if it agrees.
+        is_passing: the objection may pass, since a network that fills a cache, or an item that raises, says nothing about
+            the next call.
+        ran_out_of_memory: the items did not fit when stacked.
+        outputs: the dimension of each output leaf that counts items.
+        alone_s: seconds of each run alone.
 
     Args:
         adapter: the framework.
         calls: two or more with one key.
         layout: how to stack them.
     """
-    inputs = join_inputs(adapter, calls, layout)  # a copy: the runs below may change what they are given
-    before = {**adapter.stamp(calls[0].network), **_generators()}
-    answers, alone_s = [], []
-    for call in calls:
+
+    def __init__(self, adapter: Adapter, calls: Sequence[NetworkCall], layout: Layout) -> None:
+        self.objection: str | None = None
+        self.is_passing = False
+        self.ran_out_of_memory = False
+        self.outputs: Layout = ()
+        self.alone_s: list[float] = []
+        self._adapter = adapter
+        self._calls = calls
+        self._layout = layout
+        self._inputs = join_inputs(adapter, calls, layout)  # a copy: runs may change what they are given
+        self._taken: list[tuple[list[Any], Node | None]] = []
+
+    def alone(self, index: int) -> Answer:
+        """Run one call by itself; what it gives is what its lane gets."""
+        adapter, call = self._adapter, self._calls[index]
+        is_stamped = index < STAMPED and self.objection is None
+        before = self._stamp(call) if is_stamped else {}
         adapter.wait()
         began = time.perf_counter()
         answer = attempt(call.alone)
         adapter.wait()
-        alone_s.append(time.perf_counter() - began)
-        answers.append(_owned(adapter, call, answer))
-    verdict = Verdict(answers, alone_s=alone_s)
-    if any(answer.error is not None for answer in answers):
-        verdict.objection, verdict.is_passing = "it raised", True
-        return verdict
-    after = {**adapter.stamp(calls[0].network), **_generators()}
-    changed = [name for name in before | after if before.get(name) != after.get(name)]
-    if changed:
-        verdict.objection = f"it changes {changed[0]}"
-        verdict.is_passing = True
-        return verdict
-    again = join_inputs(adapter, calls, layout)
-    for one, other, at in zip(inputs, again, layout, strict=True):
-        if at is not None and not adapter.is_same(one, other):
-            verdict.objection = "it changes its input in place"
-            return verdict
-    _compare(adapter, calls, layout, inputs, verdict)
-    return verdict
+        self.alone_s.append(time.perf_counter() - began)
+        after = self._stamp(call) if is_stamped else {}
+        if answer.error is not None:
+            self._object("it raised", is_passing=True)
+        elif before != after:
+            changed = [name for name in before | after if before.get(name) != after.get(name)]
+            self._object(f"it changes {changed[0]}", is_passing=True)
+        elif not self._is_untouched(index):
+            self._object("it changes its input in place")
+        else:
+            self._take(answer)
+        return answer
 
+    def finish(self) -> None:
+        """Run all stacked, and once more with only the first item kept, unless there is an objection already."""
+        if self.objection is not None:
+            return
+        stacked = attempt(lambda: self._calls[0].with_leaves(self._fresh_inputs()))
+        if stacked.error is not None:
+            self.ran_out_of_memory = self._adapter.is_out_of_memory(stacked.error)
+            self._object(f"it cannot run {len(self._calls)} items at once: {stacked.error!r:.200}")
+            return
+        self._fit(stacked.value)
+        if self.objection is None:
+            self._probe(stacked.value)
 
-def _compare(
-    adapter: Adapter,
-    calls: Sequence[NetworkCall],
-    layout: Layout,
-    inputs: list[Any],
-    verdict: Verdict,
-) -> None:
-    """Run the stacked call, and another one in which only the first item is kept."""
-    taken = [flatten(answer.value) for answer in verdict.answers]
-    verdict.objection = _foreign(adapter, [leaf for leaves, _ in taken for leaf in leaves])
-    if verdict.objection is not None:
-        return
-    stacked = attempt(lambda: calls[0].with_leaves(inputs))
-    if stacked.error is not None:
-        verdict.ran_out_of_memory = adapter.is_out_of_memory(stacked.error)
-        verdict.objection = f"it cannot run {len(calls)} items at once: {stacked.error!r:.200}"
-        return
-    verdict.objection = _fit(adapter, taken, stacked.value, verdict)
-    if verdict.objection is None:
-        verdict.objection = _probe(adapter, calls, layout, stacked.value, verdict.outputs)
+    def _object(self, objection: str, is_passing: bool = False) -> None:
+        if self.objection is None:
+            self.objection, self.is_passing = objection, is_passing
 
+    def _stamp(self, call: NetworkCall) -> dict[str, Any]:
+        return {**self._adapter.stamp(call.network), **_generators()}
 
-def _fit(
-    adapter: Adapter, taken: Sequence[tuple[list[Any], Node | None]], stacked: Any, verdict: Verdict
-) -> str | None:
-    """Why the stacked output is not that of the items; also fills in `verdict.outputs`."""
-    leaves, shape = flatten(stacked)
-    if any(other != shape for _, other in taken):
-        return "its output has another structure when stacked"
-    outputs: list[int | None] = []
-    for index, leaf in enumerate(leaves):
-        alone = [items[index] for items, _ in taken]
-        if not adapter.is_tensor(leaf):
-            if any(type(item) is not type(leaf) or item != leaf for item in alone):
-                return "its output holds something that is not a tensor and differs when stacked"
-            outputs.append(None)
-            continue
-        at = _dimension(tuple(leaf.shape), tuple(alone[0].shape), len(taken))
-        if at is None:
-            return f"an output of shape {tuple(alone[0].shape)} has no dimension that counts items"
-        parts = adapter.split(leaf, len(taken), at)
-        for part, item in zip(parts, alone, strict=True):
-            difference = adapter.difference(part, item)
-            if difference is not None:
-                return f"its stacked results differ: {difference}"
-        outputs.append(at)
-    verdict.outputs = tuple(outputs)
-    return None
-
-
-def _probe(
-    adapter: Adapter,
-    calls: Sequence[NetworkCall],
-    layout: Layout,
-    stacked: Any,
-    outputs: Layout,
-) -> str | None:
-    """Whether the first item's result depends on the others: they are replaced by altered ones.
-
-    Needed as the items may be equal, or so alike that what leaks from one to another cannot be seen.
-    """
-    is_altered = False
-    inputs = []
-    for index, (leaf, at) in enumerate(zip(calls[0].leaves, layout, strict=True)):
-        if at is None:
-            inputs.append(leaf)
-            continue
-        others = [adapter.altered(call.leaves[index], at) for call in calls[1:]]
-        is_altered = is_altered or any(other is not None for other in others)
-        kept = [
-            call.leaves[index] if other is None else other
-            for call, other in zip(calls[1:], others, strict=True)
+    def _fresh_inputs(self) -> list[Any]:
+        return [
+            leaf if at is None else self._adapter.own(leaf)
+            for leaf, at in zip(self._inputs, self._layout, strict=True)
         ]
-        inputs.append(adapter.join([leaf, *kept], at))
-    if not is_altered:
-        return None
-    probed = attempt(lambda: calls[0].with_leaves(inputs))
-    if probed.error is not None:
-        return None  # made-up items may be what the network refuses
-    values = flatten(split_output(adapter, probed.value, len(calls), outputs)[0])[0]
-    references = flatten(split_output(adapter, stacked, len(calls), outputs)[0])[0]
-    for value, reference, at in zip(values, references, outputs, strict=True):
-        if at is not None and adapter.difference(value, reference, PROBE_STRICTNESS) is not None:
-            return "an item's result depends on the items beside it"
-    return None
+
+    def _parts(self, index: int, at: int) -> list[Any]:
+        return self._adapter.split(self._inputs[index], len(self._calls), at)
+
+    def _is_untouched(self, index: int) -> bool:
+        """Whether a call's inputs are what they were."""
+        return all(
+            at is None or self._adapter.is_same(self._parts(place, at)[index], leaf)
+            for place, (leaf, at) in enumerate(
+                zip(self._calls[index].leaves, self._layout, strict=True)
+            )
+        )
+
+    def _take(self, answer: Answer) -> None:
+        """Keep a copy of a result, if it is of a kind that can be split and joined."""
+        adapter = self._adapter
+        leaves, shape = flatten(answer.value)
+        for leaf in leaves:
+            if not (adapter.is_tensor(leaf) or adapter.is_constant(leaf) or isinstance(leaf, CONSTANTS)):
+                self._object(f"it returns a {type(leaf).__module__}.{type(leaf).__qualname__}")
+                return
+        self._taken.append(([adapter.own(x) if adapter.is_tensor(x) else x for x in leaves], shape))
+
+    def _fit(self, stacked: Any) -> None:
+        """Compare the stacked output with those of the items; notes `outputs`."""
+        leaves, shape = flatten(stacked)
+        if any(other != shape for _, other in self._taken):
+            self._object("its output has another structure when stacked")
+            return
+        outputs: list[int | None] = []
+        for index, leaf in enumerate(leaves):
+            alone = [items[index] for items, _ in self._taken]
+            at = self._compare(leaf, alone) if self._adapter.is_tensor(leaf) else None
+            if at is None and any(not _is_equal(leaf, item) for item in alone):
+                self._object("its output holds something besides tensors that differs when stacked")
+            outputs.append(at)
+        self.outputs = tuple(outputs)
+
+    def _compare(self, stacked: Any, alone: list[Any]) -> int | None:
+        """The dimension of an output that counts items."""
+        at = _dimension(tuple(stacked.shape), tuple(alone[0].shape), len(alone))
+        if at is None:
+            self._object(f"an output of shape {tuple(alone[0].shape)} has no dimension that counts items")
+            return None
+        for part, item in zip(self._adapter.split(stacked, len(alone), at), alone, strict=True):
+            difference = self._adapter.difference(part, item)
+            if difference is not None:
+                self._object(f"its stacked results differ: {difference}")
+                break
+        return at
+
+    def _probe(self, stacked: Any) -> None:
+        """See whether the first item's result depends on the others: they are replaced by altered ones.
+
+        Needed as the items may be equal, or so alike that what leaks from one to another cannot be seen.
+        """
+        inputs, is_altered = [], False
+        for place, (leaf, at) in enumerate(zip(self._inputs, self._layout, strict=True)):
+            if at is None:
+                inputs.append(leaf)
+                continue
+            first, *others = self._parts(place, at)
+            altered = [self._adapter.altered(other, at) for other in others]
+            is_altered = is_altered or any(other is not None for other in altered)
+            kept = [old if new is None else new for old, new in zip(others, altered, strict=True)]
+            inputs.append(self._adapter.join([first, *kept], at))
+        probed = attempt(lambda: self._calls[0].with_leaves(inputs)) if is_altered else None
+        if probed is None or probed.error is not None:
+            return  # made-up items may be what the network refuses
+        values = flatten(self._first_of(probed.value))[0]
+        references = flatten(self._first_of(stacked))[0]
+        for value, reference, at in zip(values, references, self.outputs, strict=True):
+            if at is None:
+                continue
+            if self._adapter.difference(value, reference, PROBE_STRICTNESS) is not None:
+                self._object("an item's result depends on the items beside it")
+
+    def _first_of(self, output: Any) -> Any:
+        return split_output(self._adapter, output, len(self._calls), self.outputs)[0]
 
 
 def _dimension(stacked: tuple[int, ...], alone: tuple[int, ...], count: int) -> int | None:
@@ -217,28 +237,8 @@ def _dimension(stacked: tuple[int, ...], alone: tuple[int, ...], count: int) -> 
     return None
 
 
-def _foreign(adapter: Adapter, leaves: Sequence[Any]) -> str | None:
-    for leaf in leaves:
-        if not (adapter.is_tensor(leaf) or adapter.is_constant(leaf) or isinstance(leaf, CONSTANTS)):
-            return f"it returns a {type(leaf).__module__}.{type(leaf).__qualname__}"
-    return None
-
-
-def _owned(adapter: Adapter, call: NetworkCall, answer: Answer) -> Answer:
-    """The answer with memory of its own, as the next item's run may write into what this one returned."""
-    if answer.error is not None:
-        return answer
-    leaves, shape = flatten(answer.value)
-    if _foreign(adapter, leaves) is not None or shape is None and not leaves:
-        return answer
-    given = {adapter.memory_of(leaf) for leaf in call.leaves if adapter.is_tensor(leaf)}
-    copied = [
-        adapter.own(leaf)
-        if adapter.is_tensor(leaf) and adapter.memory_of(leaf) not in given
-        else leaf
-        for leaf in leaves
-    ]
-    return Answer(rebuild(shape, copied))
+def _is_equal(leaf: Any, item: Any) -> bool:
+    return leaf is item or (type(leaf) is type(item) and isinstance(leaf, CONSTANTS) and leaf == item)
 
 
 def _generators() -> dict[str, Any]:

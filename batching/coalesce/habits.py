@@ -5,7 +5,7 @@ from __future__ import annotations
 import dis
 import time
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from runway_serve.batching.coalesce.case import Case
@@ -40,6 +40,8 @@ class Habits:
         self._looks_always = True
         self._is_first_pause = True
         self._singles = 0
+        if names_gradients(function):
+            self._close("it computes gradients")
 
     @property
     def is_watched(self) -> bool:
@@ -142,29 +144,37 @@ class Habits:
 
 
 def writes_globals(function: Callable[..., Any]) -> bool:
-    """Whether the function, or one of the same module that it names, assigns a global variable."""
+    """Whether the function, or one that it names, assigns a global variable."""
+    return any(
+        step.opname in ("STORE_GLOBAL", "DELETE_GLOBAL")
+        for code in _reachable(function)
+        for step in dis.get_instructions(code)
+    )
+
+
+def names_gradients(function: Callable[..., Any]) -> bool:
+    """Whether the function, or one that it names, has gradients computed: results of one run share their graph."""
+    return any({"backward", "autograd"} & set(code.co_names) for code in _reachable(function))
+
+
+def _reachable(function: Callable[..., Any]) -> Iterator[types.CodeType]:
+    """Code of a function and of those that it names, as far as plain names lead."""
     seen: set[int] = set()
-    waiting = [function]
+    waiting: list[Any] = [function]
     while waiting:
         current = waiting.pop()
         code = getattr(current, "__code__", None)
         if code is None or id(code) in seen:
             continue
         seen.add(id(code))
-        if any(_stores_globals(part) for part in _codes(code)):
-            return True
-        names = {name for part in _codes(code) for name in part.co_names}
-        known = current.__globals__
-        waiting += [
-            known[name] for name in names if isinstance(known.get(name), types.FunctionType)
-        ]
-    return False
+        codes = _codes(code)
+        yield from codes
+        named = {name for part in codes for name in part.co_names}
+        known = [current.__globals__.get(name) for name in named]
+        waiting += [value for value in known if isinstance(value, types.FunctionType)]
 
 
 def _codes(code: types.CodeType) -> list[types.CodeType]:
     inner = [part for part in code.co_consts if isinstance(part, types.CodeType)]
     return [code, *(deeper for part in inner for deeper in _codes(part))]
 
-
-def _stores_globals(code: types.CodeType) -> bool:
-    return any(step.opname in ("STORE_GLOBAL", "DELETE_GLOBAL") for step in dis.get_instructions(code))

@@ -18,6 +18,33 @@ Order = Callable[[], Any]  # runs in the lane that gets it; its result is what t
 NOT_PAUSED = object()
 
 
+class Host(Protocol):
+    """Whom lanes belong to, and who hears of what they do (`coalescer.py`)."""
+
+    def enter(self, lane: Lane) -> None:
+        """Make the lane's world the current one."""
+
+    def leave(self, lane: Lane) -> None:
+        """Take the lane's world away, and put back the common one."""
+
+    def end(self) -> None:
+        """No lane is left."""
+
+    def meet(
+        self, adapter: Any, network: Any, run: Callable[..., Any], args: Any, kwargs: Any
+    ) -> Any:
+        """The running lane calls a network: what it gives."""
+
+    def acts(self, lane: Lane, what: str) -> None:
+        """A lane is about to do what others could see. Must not raise."""
+
+    def seeds(self, generator: str) -> None:
+        """The running lane is about to set the state of a process-wide generator. Must not raise."""
+
+    def moves(self) -> None:
+        """The running lane is about to change the working directory. Must not raise."""
+
+
 class Lane(greenlet):
     """One call of a command.
 
@@ -25,12 +52,12 @@ class Lane(greenlet):
     other calls could see, so it runs to its end without a pause.
     """
 
-    def __init__(self, index: int, job: Callable[[], Any]) -> None:
+    def __init__(self, index: int, job: Callable[[], Any], host: Host) -> None:
         super().__init__()
         self.index = index
+        self.host = host
         self.is_inside = False
         self.is_exclusive = False
-        self.calls = 0
         self.world: dict[str, Any] = {}
         self.own_generators: dict[str, Any] = {}
         self.own_paths: list[str] = []
@@ -74,16 +101,6 @@ def current_lane() -> Lane | None:
     return lane if lane is not None and getcurrent() is lane else None
 
 
-class Keeper(Protocol):
-    """Keeps apart what belongs to each lane (`world.py`)."""
-
-    def enter(self, lane: Lane) -> None:
-        """Make the lane's world the current one."""
-
-    def leave(self, lane: Lane) -> None:
-        """Take the lane's world away, and put back the common one."""
-
-
 Plan = Callable[[Sequence[tuple[Lane, NetworkCall]]], Sequence[tuple[Lane, Order]]]
 
 
@@ -91,16 +108,17 @@ class Hub:
     """Runs jobs as lanes.
 
     Args:
-        keeper: swaps what belongs to lanes.
+        host: swaps what belongs to lanes, and hears of what they do.
         plan: given all paused lanes, says in which order to resume them, and with what orders.
         ended: told the index and the result of each job, as it ends.
     """
 
-    def __init__(self, keeper: Keeper, plan: Plan, ended: Callable[[int, Any], None]) -> None:
-        self._keeper = keeper
+    def __init__(self, host: Host, plan: Plan, ended: Callable[[int, Any], None]) -> None:
+        self._host = host
         self._plan = plan
         self._ended = ended
         self._paused: list[tuple[Lane, NetworkCall]] = []
+        self._alive: set[Lane] = set()
 
     def run(self, jobs: Sequence[Callable[[], Any]], one_by_one: Callable[[], bool]) -> None:
         """Run every job to its end; once `one_by_one()` is true, the rest starts after the started ones ended.
@@ -112,7 +130,7 @@ class Hub:
             for index, job in enumerate(jobs):
                 if one_by_one():
                     self._finish()
-                self._resume(Lane(index, job))
+                self._resume(Lane(index, job, self._host))
             self._finish()
         finally:
             self._give_up()
@@ -124,20 +142,24 @@ class Hub:
                 self._resume(lane, order)
 
     def _resume(self, lane: Lane, *orders: Order) -> None:
-        self._keeper.enter(lane)
+        self._alive.add(lane)
+        self._host.enter(lane)
         here.lane = lane
         try:
             got = lane.switch(*orders)
         finally:
             here.lane = None
-            self._keeper.leave(lane)
+            self._host.leave(lane)
         if lane.dead:
+            self._alive.discard(lane)
             self._ended(lane.index, got)
         else:
             self._paused.append((lane, got))
 
     def _give_up(self) -> None:
         """End lanes that will never be resumed, so that their `finally` clauses run now."""
-        for lane, _ in self._paused:
+        for lane in self._alive:
             lane.throw()
+        self._alive.clear()
         self._paused = []
+        self._host.end()

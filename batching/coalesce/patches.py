@@ -7,14 +7,14 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from runway_serve.batching.coalesce.adapter import Adapter, Meet
+from runway_serve.batching.coalesce.adapter import Adapter
 from runway_serve.batching.coalesce.lanes import here
 
 MARK = "_runway_serve_original"
 
 
-def meet_calls(owner: type, name: str, adapter: Adapter, meet: Meet) -> None:
-    """Have lanes that call the method `owner.name` do so through `meet`; once."""
+def meet_calls(owner: type, name: str, adapter: Adapter) -> None:
+    """Have lanes that call the method `owner.name` do so through their host; once."""
     original = getattr(owner, name)
     if hasattr(original, MARK):
         return
@@ -24,7 +24,7 @@ def meet_calls(owner: type, name: str, adapter: Adapter, meet: Meet) -> None:
         lane = here.lane
         if lane is None or lane.is_inside:
             return original(self, *args, **kwargs)
-        return meet(adapter, self, original, args, kwargs)
+        return lane.host.meet(adapter, self, original, args, kwargs)
 
     setattr(call, MARK, original)
     setattr(owner, name, call)

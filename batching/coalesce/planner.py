@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from runway_serve.batching.coalesce.case import Case
-from runway_serve.batching.coalesce.comparison import Answer
+from runway_serve.batching.coalesce.comparison import Answer, Check
 from runway_serve.batching.coalesce.grouping import NetworkCall
 from runway_serve.batching.coalesce.lanes import Lane, Order
 
@@ -34,9 +35,11 @@ def plan(
             if len(chunk) == 1:
                 yield chunk[0][0], chunk[0][1].alone
                 break
-            shared = SharedRun(case, [call for _, call in chunk])
+            calls = [call for _, call in chunk]
+            check = case.check_for(calls)
+            run = SharedRun(case, calls) if check is None else CheckedRun(case, check, len(calls))
             for index, (lane, _) in enumerate(chunk):
-                yield lane, shared.order(index)
+                yield lane, partial(run, index)
 
 
 class SharedRun:
@@ -47,15 +50,28 @@ class SharedRun:
         self._calls = calls
         self._answers: list[Answer | None] | None = None
 
-    def order(self, index: int) -> Order:
-        """What the lane of one call has to do."""
+    def __call__(self, index: int) -> Any:
+        """What the network gives the lane of one call."""
+        if self._answers is None:
+            self._answers = [*self._case.stacked(self._calls)]
+            self._calls = ()
+        answer, self._answers[index] = self._answers[index], None  # kept no longer than needed
+        assert answer is not None
+        return answer.give()
 
-        def take() -> Any:
-            if self._answers is None:
-                self._answers = [*self._case.answers(self._calls)]
-                self._calls = ()
-            answer, self._answers[index] = self._answers[index], None  # others keep it no longer than needed
-            assert answer is not None
-            return answer.give()
 
-        return take
+class CheckedRun:
+    """Every lane runs its own call; the last one also runs all stacked, and the case learns from it."""
+
+    def __init__(self, case: Case, check: Check, size: int) -> None:
+        self._case = case
+        self._check = check
+        self._size = size
+
+    def __call__(self, index: int) -> Any:
+        """What the network gives the lane of one call."""
+        answer = self._check.alone(index)
+        if index == self._size - 1:
+            self._check.finish()
+            self._case.learn(self._check, self._size)
+        return answer.give()

@@ -6,7 +6,8 @@ import math
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
-from runway_serve.batching.coalesce.adapter import Meet, Part
+from runway_serve.batching.coalesce.adapter import Part
+from runway_serve.batching.coalesce.grouping import UnstackableError
 from runway_serve.batching.coalesce.patches import loaded, meet_calls
 from runway_serve.batching.coalesce.torch_state import objection, stamp
 from runway_serve.batching.coalesce.torch_world import Modes
@@ -34,17 +35,17 @@ class TorchModules:
         self._tensors: tuple[type, ...] = ()
         self._constants: tuple[type, ...] = ()
 
-    def attach(self, module: Any, meet: Meet) -> None:
+    def attach(self, module: Any) -> None:
         """Meet the calls of all modules."""
         torch = self._torch = module
         if self._modes is None:
             self._modes = Modes(torch)
             self._tensors = (torch.Tensor, torch.nn.Parameter)
             self._constants = (torch.dtype, torch.device, torch.Size, torch.memory_format)
-        meet_calls(torch.nn.Module, "__call__", self, meet)
+        meet_calls(torch.nn.Module, "__call__", self)
         compiled = loaded("torch._dynamo.eval_frame")
         if compiled is not None:  # has a __call__ of its own, around that of all modules
-            meet_calls(compiled.OptimizedModule, "__call__", self, meet)
+            meet_calls(compiled.OptimizedModule, "__call__", self)
 
     def parts(self) -> Sequence[Part]:
         """Modes of evaluation."""
@@ -77,8 +78,10 @@ class TorchModules:
         return isinstance(leaf, self._constants)
 
     def describe(self, tensor: Any) -> Hashable:
-        """Shape, type, device, and whether it takes part in gradients."""
-        return tuple(tensor.shape), tensor.dtype, tensor.device, tensor.requires_grad
+        """Shape, type and device."""
+        if tensor.requires_grad and self._torch.is_grad_enabled():
+            raise UnstackableError("gradients of its input are wanted")
+        return tuple(tensor.shape), tensor.dtype, tensor.device
 
     def value(self, tensor: Any) -> Hashable:
         """The values of small ones on the CPU; else which tensor it is, as reading would wait for the device."""

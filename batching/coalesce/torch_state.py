@@ -8,7 +8,7 @@ from typing import Any
 # Layers that mix the items of a batch, or draw at random, while they train.
 MIXING = ("BatchNorm", "SyncBatchNorm", "LazyBatchNorm")
 DRAWING = ("Dropout", "AlphaDropout", "FeatureAlphaDropout", "RReLU")
-HARMLESS_HOOKS = ("torch.nn.utils",)  # weight_norm and its like compute weights; spectral_norm's power step is seen as a change
+HARMLESS_HOOKS = ("torch.nn.utils",)  # compute weights; the power step of spectral_norm is seen as a change
 CONTAINERS = (list, dict, set, tuple)
 OWN = frozenset({"_parameters", "_buffers", "_modules"})
 
@@ -38,8 +38,9 @@ def stamp(torch: Any, network: Any) -> dict[str, Any]:
         for kind in ("_parameters", "_buffers"):
             for name, tensor in (getattr(module, kind, None) or {}).items():
                 marks[prefix + name] = _mark(torch, tensor)
+        computed = _computed(module)
         for name, value in vars(module).items():
-            if name not in OWN:
+            if name not in OWN and name not in computed:
                 marks[prefix + name] = _mark(torch, value)
     return marks
 
@@ -50,6 +51,12 @@ def _hooks(module: Any) -> bool:
             if not type(hook).__module__.startswith(HARMLESS_HOOKS):
                 return True
     return False
+
+
+def _computed(module: Any) -> set[str]:
+    """Attributes that the harmless hooks compute anew for every call."""
+    hooks = (getattr(module, "_forward_pre_hooks", None) or {}).values()
+    return {hook.name for hook in hooks if isinstance(getattr(hook, "name", None), str)}
 
 
 def _mark(torch: Any, value: Any) -> Hashable:

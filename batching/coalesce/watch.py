@@ -26,7 +26,7 @@ ABSENT = object()
 LIBRARIES = tuple(
     os.path.realpath(sysconfig.get_paths()[name]) + os.sep for name in ("stdlib", "purelib", "platlib")
 )
-OURS = ("runway", "runway_serve")
+UNWATCHED = ("runway", "runway_serve", "logging")  # objects of these packages are no state of a script
 NO_STATE = (type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType, types.MethodType)
 
 
@@ -48,10 +48,13 @@ class ScriptModules:
 def _beside_main() -> Iterator[dict[str, Any]]:
     main = vars(sys.modules["__main__"])
     yield main
-    folder = os.path.dirname(os.path.realpath(main.get("__file__") or ""))
-    for module in list(sys.modules.values()):
+    script = main.get("__file__")
+    if not script:
+        return
+    folder = os.path.dirname(os.path.realpath(script))
+    for name, module in list(sys.modules.items()):
         path = getattr(module, "__file__", None)
-        if not isinstance(path, str) or not folder or vars(module) is main:
+        if not isinstance(path, str) or vars(module) is main or name.split(".")[0] in UNWATCHED:
             continue
         path = os.path.realpath(path)
         if path.startswith(folder + os.sep) and not path.startswith(LIBRARIES):
@@ -83,7 +86,8 @@ class Watch:
         self._locks: list[Any] = []
         self._seen: dict[int, Any] = {}
         roots: list[tuple[str, Any, int]] = [("the model", model, 0)]
-        roots += [("", namespace, 0) for namespace in namespaces]
+        own = getattr(function, "__globals__", {})
+        roots += [("", namespace, 0) for namespace in [own, *namespaces]]
         for cell, name in zip(
             getattr(function, "__closure__", None) or (),
             getattr(getattr(function, "__code__", None), "co_freevars", ()),
@@ -157,7 +161,7 @@ class Watch:
         elif isinstance(value, type):
             if _is_scripts_own(value):
                 self._readers.append((prefix, lambda: dict(vars(value))))
-        elif not isinstance(value, NO_STATE) and kind.__module__.split(".")[0] not in OURS:
+        elif not isinstance(value, NO_STATE) and kind.__module__.split(".")[0] not in UNWATCHED:
             yield from self._look_inside(prefix, value, depth)
 
     def _look_inside(self, prefix: str, value: Any, depth: int) -> Iterator[tuple[str, Any, int]]:
@@ -178,8 +182,8 @@ class Watch:
 
 
 def _items(values: Any) -> dict[int, Any]:
-    """A list as a dict, so that what was appended or exchanged can be named."""
-    return dict(enumerate(values))
+    """A list as a dict, so that what was exchanged can be named; one that grew is changed."""
+    return {"(its length)": len(values), **dict(enumerate(values))}
 
 
 def _is_equal_scalar(one: Any, other: Any) -> bool:

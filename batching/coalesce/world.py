@@ -35,7 +35,8 @@ class World:
             "random": (random.getstate, random.setstate),
             "numpy": (np.random.get_state, np.random.set_state),  # noqa: NPY002
         }
-        self._streams: dict[str, Any] = {}
+        self._stream: dict[str, Any] = {}  # of those who never seed, while another state is in place
+        self._owners: dict[str, Lane] = {}  # whose state is in place, if it is not that stream
 
     def add(self, parts: Sequence[Part]) -> None:
         """Keep apart what a framework adds."""
@@ -59,8 +60,15 @@ class World:
         """The running call is about to set the state of a generator: from now on it has one of its own."""
         lane = current_lane()
         if lane is not None and name not in lane.own_generators:
-            self._streams[name] = self._generators[name][0]()
+            self._put_away(name)
             lane.own_generators[name] = None
+            self._owners[name] = lane
+
+    def end(self) -> None:
+        """No lane is left: the stream of those who never seed goes on."""
+        for name in list(self._owners):
+            self._put_away(name)
+            self._generators[name][1](self._stream.pop(name))
 
     def enter(self, lane: Lane) -> None:
         """Make the lane's world the current one."""
@@ -68,19 +76,22 @@ class World:
             for name, _, write in self._parts:
                 if name in lane.world:
                     write(lane.world[name])
-        for name, state in lane.own_generators.items():
-            read, write = self._generators[name]
-            self._streams[name] = read()
-            write(state)
+        if not self._owners and not lane.own_generators:
+            return
+        for name in [*self._owners, *lane.own_generators]:
+            if self._owners.get(name) is lane or (name not in self._owners and name not in lane.own_generators):
+                continue
+            self._put_away(name)
+            write = self._generators[name][1]
+            if name in lane.own_generators:
+                write(lane.own_generators[name])
+                self._owners[name] = lane
+            else:
+                write(self._stream.pop(name))
 
     def leave(self, lane: Lane) -> None:
         """Take the lane's world away, and put back the common one."""
-        for name in lane.own_generators:
-            read, write = self._generators[name]
-            lane.own_generators[name] = read()
-            write(self._streams[name])
-        if lane.world:
-            lane.world = {}
+        lane.world = {}
         for name, read, write in self._parts:
             value, common = read(), self._common[name]
             if value is common or value == common:
@@ -90,6 +101,15 @@ class World:
             else:
                 lane.world[name] = value
                 write(common)
+
+    def _put_away(self, name: str) -> None:
+        """Keep the state that is in place for whoever it belongs to; that of a call that ended is of no use."""
+        owner = self._owners.pop(name, None)
+        read = self._generators[name][0]
+        if owner is None:
+            self._stream[name] = read()
+        elif not owner.dead:
+            owner.own_generators[name] = read()
 
 
 def _common_parts() -> list[Part]:
