@@ -71,7 +71,7 @@ def _hear(event: str, args: tuple[Any, ...]) -> None:
         lane.host.acts(lane, "it changes the environment")
     elif event in MADE:
         lane.own_paths.append(os.path.abspath(os.fsdecode(args[0])))
-    elif event in CHANGES and not _is_own(lane, args[0]):
+    elif event in CHANGES and not _is_own(lane, args[0]) and not _is_relative_to_folder(args):
         lane.host.acts(lane, f"it changes {args[0]!r}")
     elif event == "os.chdir":
         lane.host.moves()
@@ -87,6 +87,11 @@ def _hear_open(lane: Lane, path: Any, mode: str | None, flags: int) -> None:
         return  # has no name
     if not _is_own(lane, name) and not os.path.isdir(name):  # tempfile names the folder first
         lane.host.acts(lane, f"it writes the file {name!r}")
+
+
+def _is_relative_to_folder(args: tuple[Any, ...]) -> bool:
+    """Whether a path is meant from an open folder, as `shutil.rmtree` does, which told the folder's name before."""
+    return any(isinstance(value, int) and value >= 0 for value in args[1:])
 
 
 def _is_own(lane: Lane, path: Any) -> bool:

@@ -159,7 +159,8 @@ class Hub:
     def _give_up(self) -> None:
         """End lanes that will never be resumed, so that their `finally` clauses run now."""
         for lane in self._alive:
-            lane.throw()
+            if not lane.dead:
+                lane.throw()
         self._alive.clear()
         self._paused = []
         self._host.end()

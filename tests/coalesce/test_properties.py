@@ -69,7 +69,7 @@ class Several(nn.Module):
 
     def forward(self, x, other=None):
         y = self.norm(self.left(x) + self.right(x if other is None else other))
-        return {"scores": y.softmax(-1), "parts": [y, (y.mean(-1), None)], "best": y.argmax(-1)}
+        return {"scores": y.softmax(-1), "parts": [y, (y.amax(-1), None)], "best": y.argmax(-1)}
 
     def sample(self, rng, generator):
         return torch.randn(rng.choice([1, 2]), 5, generator=generator)
