@@ -52,6 +52,7 @@ class WorkerEntry:
     setup: asyncio.Future[RunwayError | None] | None = None
     is_reserved: bool = False
     must_end_at: float | None = None
+    lanes: dict[str, int] = field(default_factory=dict)  # calls it wants at once, by command
 
     def unbegun(self) -> list[Task]:
         """The running tasks that the dead worker never began, oldest first; a batch begins as one."""

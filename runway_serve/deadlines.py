@@ -41,7 +41,8 @@ class Deadlines:
     def begin(self, worker: WorkerEntry, now: float) -> None:
         """A worker was given a batch."""
         limit_s = self._config.command_timeout_s
-        worker.must_end_at = None if limit_s is None else now + limit_s
+        calls = len(worker.running) if worker.lanes.get(worker.command, 1) > 1 else 1
+        worker.must_end_at = None if limit_s is None else now + limit_s * calls
         if self._sweeper is None:
             self._sweeper = self._loop.call_later(SWEEP_S, self._sweep)
 

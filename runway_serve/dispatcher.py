@@ -8,8 +8,11 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import sys
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
 from threading import get_ident
 from typing import Any
 
@@ -222,11 +225,11 @@ class Dispatcher(Engine):
         for worker in self._crew:
             if not worker.is_idle or worker.generation != self._setups.generation:
                 continue
-            batch = self._queue.take(now)
+            batch = self._queue.take(now, partial(self._limit, worker))
             if batch is None:
                 break
             tasks = list(batch.tasks)
-            if not self.manifest.commands[batch.command].is_batched and not tasks[0].call.is_stream:
+            if self._limit(worker, batch.command) == 1 and not tasks[0].call.is_stream:
                 waiting = self._queue.depth(batch.command)
                 room = self._costs.room(batch.command, waiting, len(self._crew))
                 tasks += self._queue.take_more(batch.command, room, now)
@@ -235,6 +238,25 @@ class Dispatcher(Engine):
             self._wake.cancel()
         due = self._queue.next_wake(now)
         self._wake = None if due is None else self._loop.call_at(due, self._dispatch)
+
+    def _limit(self, worker: WorkerEntry, command: str) -> int:
+        """How many calls of a command a worker may be given as a batch."""
+        if self.manifest.commands[command].is_batched:
+            return sys.maxsize
+        return worker.lanes.get(command, 1)
+
+    def _note_lanes(self, worker: WorkerEntry, lanes: int) -> None:
+        """A worker runs so many calls of its command side by side; the lane should hold as many for it."""
+        command = worker.command
+        if self.manifest.commands[command].is_batched or lanes == worker.lanes.get(command, 1):
+            return
+        worker.lanes[command] = lanes
+        self._size_lane(command)
+
+    def _size_lane(self, command: str) -> None:
+        size = max((worker.lanes.get(command, 1) for worker in self._crew), default=1)
+        policy = self._queue.policy(command)
+        self._queue.set_policy(command, replace(policy, max_batch_size=size))
 
     def _give(self, worker: WorkerEntry, command: str, tasks: list[Task], now: float) -> None:
         worker.batch_id, worker.command = next(self._batch_ids), command
@@ -279,6 +301,7 @@ class Dispatcher(Engine):
             task.listener(event)
         if message["done"] is not None and message["done"] == worker.batch_id:
             self.tallies.commands[worker.command].runs.add(message["run_s"])
+            self._note_lanes(worker, message["lanes"])
             self._free(worker, message["run_s"])
 
     def _free(self, worker: WorkerEntry, run_s: float) -> None:
@@ -310,6 +333,8 @@ class Dispatcher(Engine):
         if unbegun:
             deadlines = [task.deadline for task in unbegun]
             self._queue.requeue(worker.command, unbegun, self._loop.time(), deadlines)
+        for command in worker.lanes:
+            self._size_lane(command)
         self._free(worker, 0.0)
 
     def _check_drained(self) -> None:

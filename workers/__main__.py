@@ -62,7 +62,9 @@ def main() -> None:
         given = config["options"]
         warm_up = WarmUp(model, config["warmup"], config["max_batch_size"])
         try:
-            make_loop(model, config["address"], policy, report, arena, warm_up).run(
+            make_loop(
+                model, config["address"], policy, report, arena, warm_up, config["lanes"]
+            ).run(
                 options.model_options if given is None else given,
                 policy
                 if config["generation"]

@@ -18,10 +18,21 @@ WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 HARMLESS_PLACES = ("/dev/", "/proc/")
 CACHED_CODE = "__pycache__"
 PROCESSES = frozenset(
-    {"subprocess.Popen", "os.system", "os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "pty.spawn"}
+    {
+        "subprocess.Popen",
+        "os.system",
+        "os.exec",
+        "os.fork",
+        "os.forkpty",
+        "os.posix_spawn",
+        "os.spawn",
+        "pty.spawn",
+    }
 )
 ENVIRONMENT = frozenset({"os.putenv", "os.unsetenv"})
-CHANGES = frozenset({"os.remove", "os.rename", "os.rmdir", "os.truncate", "os.link", "os.symlink", "shutil.rmtree"})
+CHANGES = frozenset(
+    {"os.remove", "os.rename", "os.rmdir", "os.truncate", "os.link", "os.symlink", "shutil.rmtree"}
+)
 MADE = frozenset({"tempfile.mkstemp", "tempfile.mkdtemp"})
 # Written by C code that tells no hook: module, function, position of the path.
 UNHEARD = (
@@ -100,4 +111,3 @@ def _is_own(lane: Lane, path: Any) -> bool:
         return False
     name = os.path.abspath(os.fsdecode(path))
     return any(name == own or name.startswith(own + os.sep) for own in lane.own_paths)
-

@@ -21,7 +21,10 @@ from runway_serve.batching.coalesce.statistics import Statistics
 
 FIRST_CHECK = 4  # items; a check runs each of them twice and more
 TRIES = 3  # of a check that says nothing: a network may fill its caches first
-CHECK_EVERY_MIN, CHECK_EVERY_MAX = 64, 4096  # stacked runs between two checks; doubled by each that agrees
+CHECK_EVERY_MIN, CHECK_EVERY_MAX = (
+    64,
+    4096,
+)  # stacked runs between two checks; doubled by each that agrees
 PAUSE_MIN, PAUSE_MAX = 500, 16_000  # calls for which stacking that does not pay is left alone
 
 

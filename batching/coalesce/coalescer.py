@@ -73,7 +73,13 @@ class Coalescer:
         return list(self._cases.values())
 
     def run(
-        self, command: str, function: Callable[..., Any], model: Any, jobs: Sequence[Job], ended: Ended
+        self,
+        command: str,
+        function: Callable[..., Any],
+        model: Any,
+        jobs: Sequence[Job],
+        ended: Ended,
+        paused: Callable[[], None] = lambda: None,
     ) -> None:
         """Run every job, and tell `ended` the index and result of each as it ends.
 
@@ -83,6 +89,7 @@ class Coalescer:
             model: what the setup made.
             jobs: each runs one call; what it raises ends the whole run.
             ended: called in the same thread.
+            paused: called now and then while some calls have ended and others go on.
         """
         habits = self._habits.get(command)
         if habits is None:
@@ -92,7 +99,7 @@ class Coalescer:
             index, job = remaining.pop(0)
             self._run_watched(habits, job, partial(_at, ended, index))
         if len(remaining) > 1 and habits.pays and self._lanes > 1:
-            self._run_lanes(habits, remaining, ended)
+            self._run_lanes(habits, remaining, ended, paused)
             return
         for index, job in remaining:
             habits.note_single()
@@ -129,15 +136,21 @@ class Coalescer:
         self._hub(ended).run([job], habits.is_harmful)
         habits.end_watching()
 
-    def _run_lanes(self, habits: Habits, jobs: Sequence[tuple[int, Job]], ended: Ended) -> None:
+    def _run_lanes(
+        self,
+        habits: Habits,
+        jobs: Sequence[tuple[int, Job]],
+        ended: Ended,
+        paused: Callable[[], None],
+    ) -> None:
         habits.begin_group(self._begin(habits))
         indices = [index for index, _ in jobs]
-        hub = self._hub(lambda position, result: ended(indices[position], result))
+        hub = self._hub(lambda position, result: ended(indices[position], result), paused)
         hub.run([job for _, job in jobs], habits.is_harmful)
         habits.end_group()
 
-    def _hub(self, ended: Ended) -> Hub:
-        return Hub(self, lambda paused: plan(paused, self._case_of), ended)
+    def _hub(self, ended: Ended, paused: Callable[[], None] = lambda: None) -> Hub:
+        return Hub(self, lambda lanes: plan(lanes, self._case_of), ended, paused)
 
     def _begin(self, habits: Habits) -> list[dict[str, Any]]:
         """Attach to what the script imported, take the world as it is, and give the script's namespaces."""

@@ -96,7 +96,9 @@ class Check:
         self._adapter = adapter
         self._calls = calls
         self._layout = layout
-        self._inputs = join_inputs(adapter, calls, layout)  # a copy: runs may change what they are given
+        self._inputs = join_inputs(
+            adapter, calls, layout
+        )  # a copy: runs may change what they are given
         self._taken: list[tuple[list[Any], Node | None]] = []
 
     def alone(self, index: int) -> Answer:
@@ -164,7 +166,9 @@ class Check:
         adapter = self._adapter
         leaves, shape = flatten(answer.value)
         for leaf in leaves:
-            if not (adapter.is_tensor(leaf) or adapter.is_constant(leaf) or isinstance(leaf, CONSTANTS)):
+            if not (
+                adapter.is_tensor(leaf) or adapter.is_constant(leaf) or isinstance(leaf, CONSTANTS)
+            ):
                 self._object(f"it returns a {type(leaf).__module__}.{type(leaf).__qualname__}")
                 return
         self._taken.append(([adapter.own(x) if adapter.is_tensor(x) else x for x in leaves], shape))
@@ -188,7 +192,9 @@ class Check:
         """The dimension of an output that counts items."""
         at = _dimension(tuple(stacked.shape), tuple(alone[0].shape), len(alone))
         if at is None:
-            self._object(f"an output of shape {tuple(alone[0].shape)} has no dimension that counts items")
+            self._object(
+                f"an output of shape {tuple(alone[0].shape)} has no dimension that counts items"
+            )
             return None
         for part, item in zip(self._adapter.split(stacked, len(alone), at), alone, strict=True):
             difference = self._adapter.difference(part, item)
@@ -238,7 +244,9 @@ def _dimension(stacked: tuple[int, ...], alone: tuple[int, ...], count: int) -> 
 
 
 def _is_equal(leaf: Any, item: Any) -> bool:
-    return leaf is item or (type(leaf) is type(item) and isinstance(leaf, CONSTANTS) and leaf == item)
+    return leaf is item or (
+        type(leaf) is type(item) and isinstance(leaf, CONSTANTS) and leaf == item
+    )
 
 
 def _generators() -> dict[str, Any]:

@@ -9,7 +9,9 @@ from typing import Any, Protocol
 
 from runway_serve.batching.coalesce.trees import Node, flatten, rebuild
 
-Layout = tuple[int | None, ...]  # the dimension along which each leaf is stacked; None: the same for all items
+Layout = tuple[
+    int | None, ...
+]  # the dimension along which each leaf is stacked; None: the same for all items
 CONSTANTS = (type(None), bool, int, float, complex, str, bytes, slice, range, type(Ellipsis))
 
 

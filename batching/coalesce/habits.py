@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dis
+import inspect
 import time
 import types
 from collections.abc import Callable, Iterator
@@ -14,7 +15,9 @@ from runway_serve.batching.coalesce.statistics import Statistics
 from runway_serve.batching.coalesce.watch import Stamp, Watch
 
 WATCHED = 3  # calls; the first may load and cache what later ones find, so it is not held against the command
-CHEAP_STAMP_S = 50e-6  # above this the shared objects are looked at once for a group, not at every pause
+CHEAP_STAMP_S = (
+    50e-6  # above this the shared objects are looked at once for a group, not at every pause
+)
 GROUPS_A_WATCH = 64  # then what calls share is looked for anew
 RECONSIDER_AFTER = 2000  # calls one by one, until lanes that did not pay are tried again
 
@@ -26,7 +29,7 @@ class Habits:
         self, command: str, function: Callable[..., Any], model: Any, statistics: Statistics
     ) -> None:
         self.command = command
-        self.function = function
+        self.function = inspect.unwrap(function)
         self.reason: str | None = None
         self._model = model
         self._statistics = statistics
@@ -36,11 +39,11 @@ class Habits:
         self._groups = 0
         self._watch: Watch | None = None
         self._before: Stamp | None = None
-        self._is_suspect = writes_globals(function)
+        self._is_suspect = writes_globals(self.function)
         self._looks_always = True
         self._is_first_pause = True
         self._singles = 0
-        if names_gradients(function):
+        if names_gradients(self.function):
             self._close("it computes gradients")
 
     @property
@@ -177,4 +180,3 @@ def _reachable(function: Callable[..., Any]) -> Iterator[types.CodeType]:
 def _codes(code: types.CodeType) -> list[types.CodeType]:
     inner = [part for part in code.co_consts if isinstance(part, types.CodeType)]
     return [code, *(deeper for part in inner for deeper in _codes(part))]
-

@@ -111,12 +111,20 @@ class Hub:
         host: swaps what belongs to lanes, and hears of what they do.
         plan: given all paused lanes, says in which order to resume them, and with what orders.
         ended: told the index and the result of each job, as it ends.
+        paused: called after each round, while lanes are paused.
     """
 
-    def __init__(self, host: Host, plan: Plan, ended: Callable[[int, Any], None]) -> None:
+    def __init__(
+        self,
+        host: Host,
+        plan: Plan,
+        ended: Callable[[int, Any], None],
+        paused: Callable[[], None] = lambda: None,
+    ) -> None:
         self._host = host
         self._plan = plan
         self._ended = ended
+        self._told = paused
         self._paused: list[tuple[Lane, NetworkCall]] = []
         self._alive: set[Lane] = set()
 
@@ -140,6 +148,8 @@ class Hub:
             paused, self._paused = self._paused, []
             for lane, order in self._plan(paused):
                 self._resume(lane, order)
+            if self._paused:
+                self._told()
 
     def _resume(self, lane: Lane, *orders: Order) -> None:
         self._alive.add(lane)

@@ -133,11 +133,15 @@ class TorchModules:
             return "not finite in another way"
         if not bool(finite.any()):
             return None
-        wide = value[finite].to(self._torch.complex128 if value.is_complex() else self._torch.float64)
+        wide = value[finite].to(
+            self._torch.complex128 if value.is_complex() else self._torch.float64
+        )
         known = reference[finite].to(wide.dtype)
         scale = float(known.abs().max())
         apart = float((wide - known).abs().max())
-        if apart <= TOLERANCES[name] / strictness * scale or math.isclose(apart, 0.0, abs_tol=1e-300):
+        if apart <= TOLERANCES[name] / strictness * scale or math.isclose(
+            apart, 0.0, abs_tol=1e-300
+        ):
             return None
         return f"{apart:.3g} where the largest value is {scale:.3g}"
 
@@ -174,7 +178,14 @@ class TorchModules:
         """Functions that set the state of the process-wide generators."""
         torch = self._torch
         names = ("manual_seed", "seed", "set_rng_state")
-        cuda = ("manual_seed", "manual_seed_all", "seed", "seed_all", "set_rng_state", "set_rng_state_all")
+        cuda = (
+            "manual_seed",
+            "manual_seed_all",
+            "seed",
+            "seed_all",
+            "set_rng_state",
+            "set_rng_state_all",
+        )
         return [
             *((torch, name) for name in names),
             *((torch.random, name) for name in names),

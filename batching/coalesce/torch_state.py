@@ -8,7 +8,9 @@ from typing import Any
 # Layers that mix the items of a batch, or draw at random, while they train.
 MIXING = ("BatchNorm", "SyncBatchNorm", "LazyBatchNorm")
 DRAWING = ("Dropout", "AlphaDropout", "FeatureAlphaDropout", "RReLU")
-HARMLESS_HOOKS = ("torch.nn.utils",)  # compute weights; the power step of spectral_norm is seen as a change
+HARMLESS_HOOKS = (
+    "torch.nn.utils",
+)  # compute weights; the power step of spectral_norm is seen as a change
 CONTAINERS = (list, dict, set, tuple)
 OWN = frozenset({"_parameters", "_buffers", "_modules"})
 
@@ -26,7 +28,9 @@ def objection(torch: Any, network: Any) -> str | None:
         if kind.startswith(MIXING):
             return f"{name or 'it'} is {kind} in training mode, which mixes the items of a batch (call .eval())"
         if kind.startswith(DRAWING) and getattr(module, "p", 1) != 0:
-            return f"{name or 'it'} is {kind} in training mode, which draws at random (call .eval())"
+            return (
+                f"{name or 'it'} is {kind} in training mode, which draws at random (call .eval())"
+            )
     return None
 
 

@@ -25,7 +25,11 @@ class Modes:
         torch, core = self._torch, self._core
         if core._len_torch_dispatch_stack() or core._len_torch_function_stack() > self._functions:
             return None
-        if core._get_tracing_state() is not None or _transforms(core) or not _is_default_place(torch):
+        if (
+            core._get_tracing_state() is not None
+            or _transforms(core)
+            or not _is_default_place(torch)
+        ):
             return None
         return (
             torch.is_grad_enabled(),

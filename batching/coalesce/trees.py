@@ -83,7 +83,9 @@ def _build(shape: Node | None, leaves: Any) -> Any:
     named = {str(key): value for key, value in zip(shape.keys, values, strict=True)}
     if issubclass(shape.kind, Mapping):
         return shape.kind(**named)
-    built = object.__new__(shape.kind)  # not __init__: it may compute, and did so when the original was made
+    built = object.__new__(
+        shape.kind
+    )  # not __init__: it may compute, and did so when the original was made
     for name, value in named.items():
         object.__setattr__(built, name, value)
     return built

@@ -19,14 +19,21 @@ import numpy as np
 
 OBJECTS_MAX = 3000  # shared objects that are looked at; a stamp of each costs about a microsecond
 DEPTH_MAX = 6
-ARRAY_BYTES_MAX = 1 << 16  # larger arrays are told apart by identity: reading them each time would cost too much
+ARRAY_BYTES_MAX = (
+    1 << 16
+)  # larger arrays are told apart by identity: reading them each time would cost too much
 SCALARS = (bool, int, float, complex, str, bytes)
 LOCKS = (type(__import__("threading").Lock()), type(__import__("threading").RLock()))
 ABSENT = object()
 LIBRARIES = tuple(
-    os.path.realpath(sysconfig.get_paths()[name]) + os.sep for name in ("stdlib", "purelib", "platlib")
+    os.path.realpath(sysconfig.get_paths()[name]) + os.sep
+    for name in ("stdlib", "purelib", "platlib")
 )
-UNWATCHED = ("runway", "runway_serve", "logging")  # objects of these packages are no state of a script
+UNWATCHED = (
+    "runway",
+    "runway_serve",
+    "logging",
+)  # objects of these packages are no state of a script
 NO_STATE = (type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType, types.MethodType)
 
 
@@ -154,10 +161,15 @@ class Watch:
         elif kind in (list, deque, set):
             self._readers.append((path, lambda: _items(value)))
             if depth < DEPTH_MAX and kind is not set:
-                yield from ((f"{path}[{index}]", part, depth + 1) for index, part in enumerate(list(value)[:100]))
+                yield from (
+                    (f"{path}[{index}]", part, depth + 1)
+                    for index, part in enumerate(list(value)[:100])
+                )
         elif kind is tuple:
             if depth < DEPTH_MAX:
-                yield from ((f"{path}[{index}]", part, depth + 1) for index, part in enumerate(value[:100]))
+                yield from (
+                    (f"{path}[{index}]", part, depth + 1) for index, part in enumerate(value[:100])
+                )
         elif isinstance(value, type):
             if _is_scripts_own(value):
                 self._readers.append((prefix, lambda: dict(vars(value))))

@@ -35,7 +35,9 @@ class World:
             "random": (random.getstate, random.setstate),
             "numpy": (np.random.get_state, np.random.set_state),  # noqa: NPY002
         }
-        self._stream: dict[str, Any] = {}  # of those who never seed, while another state is in place
+        self._stream: dict[
+            str, Any
+        ] = {}  # of those who never seed, while another state is in place
         self._owners: dict[str, Lane] = {}  # whose state is in place, if it is not that stream
 
     def add(self, parts: Sequence[Part]) -> None:
@@ -79,7 +81,9 @@ class World:
         if not self._owners and not lane.own_generators:
             return
         for name in [*self._owners, *lane.own_generators]:
-            if self._owners.get(name) is lane or (name not in self._owners and name not in lane.own_generators):
+            if self._owners.get(name) is lane or (
+                name not in self._owners and name not in lane.own_generators
+            ):
                 continue
             self._put_away(name)
             write = self._generators[name][1]

@@ -95,7 +95,10 @@ class TestFiles:
         def command(model, value):
             net(model, value)
             return subprocess.run(
-                [sys.executable, "-c", f"print({value})"], capture_output=True, text=True, check=True
+                [sys.executable, "-c", f"print({value})"],
+                capture_output=True,
+                text=True,
+                check=True,
             ).stdout
 
         assert outcome(command, Double(), INPUTS[:2]) == "it starts a process"

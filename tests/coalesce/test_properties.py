@@ -22,7 +22,10 @@ class Pictures(nn.Module):
         width = 4 * rng.randint(1, 4)
         norm = rng.choice([nn.BatchNorm2d, lambda n: nn.GroupNorm(2, n), nn.InstanceNorm2d])
         self.body = nn.Sequential(
-            nn.Conv2d(3, width, 3, padding=1), norm(width), rng.choice([nn.ReLU, nn.GELU])(), nn.Conv2d(width, 3, 1)
+            nn.Conv2d(3, width, 3, padding=1),
+            norm(width),
+            rng.choice([nn.ReLU, nn.GELU])(),
+            nn.Conv2d(width, 3, 1),
         )
 
     def forward(self, x):
@@ -35,7 +38,9 @@ class Pictures(nn.Module):
 class Attention(nn.Module):
     def __init__(self, rng: random.Random) -> None:
         super().__init__()
-        self.layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True, norm_first=rng.random() < 0.5)
+        self.layer = nn.TransformerEncoderLayer(
+            8, 2, 16, batch_first=True, norm_first=rng.random() < 0.5
+        )
 
     def forward(self, x):
         return self.layer(x)

@@ -86,7 +86,12 @@ class TestJoined:
         class Net(nn.Module):
             def forward(self, x, *, options):
                 y = x * options["gain"] + options["bias"][0]
-                return {"pair": Pair(y, [y + 1]), "found": Found(y.sum(1)), "name": "net", "none": None}
+                return {
+                    "pair": Pair(y, [y + 1]),
+                    "found": Found(y.sum(1)),
+                    "name": "net",
+                    "none": None,
+                }
 
         def command(model, x):
             return model(x, options={"gain": 2.0, "bias": (x, "unused")})
@@ -155,7 +160,9 @@ class TestJoined:
 
         wide, narrow = rows(1, 4, count=3), rows(1, 3, count=3)
         run = run_twice(
-            Scaled(), [(x, 2.0) for x in wide] + [(x, 2.0) for x in narrow] + [(x, 3.0) for x in wide], command
+            Scaled(),
+            [(x, 2.0) for x in wide] + [(x, 2.0) for x in narrow] + [(x, 3.0) for x in wide],
+            command,
         )
 
         assert max(run.sizes) <= 3

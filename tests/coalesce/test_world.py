@@ -218,7 +218,12 @@ class TestOneCallIsNoOthersBusiness:
         runner.watch(0)
         for _ in range(4):
             results = runner([0, 1, 2, 3])
-            assert [repr(result) for result in results] == ["0", "ValueError('before')", "KeyError('after')", "3"]
+            assert [repr(result) for result in results] == [
+                "0",
+                "ValueError('before')",
+                "KeyError('after')",
+                "3",
+            ]
 
     def test_an_item_that_the_network_refuses_fails_alone(self):
         class Picky(nn.Module):
