@@ -45,6 +45,7 @@ EXTRAS = {
         "ruff>=0.6",
         "scikit-image>=0.22",
         "types-PyYAML",
+        "types-greenlet",
         "types-psutil",
         "types-requests",
         "websocket-client>=1.7",

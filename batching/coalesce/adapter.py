@@ -51,9 +51,6 @@ class Adapter(Tensors, Protocol):
     def is_same(self, one: Any, other: Any) -> bool:
         """Whether two tensors are equal to the bit; not-a-number equals itself."""
 
-    def memory_of(self, tensor: Any) -> Hashable:
-        """Where its values lie."""
-
     def is_out_of_memory(self, error: Exception) -> bool:
         """Whether a smaller batch may succeed."""
 

@@ -147,7 +147,10 @@ class Case:
             self._runs_to_check = self._check_every
 
     def stacked(self, calls: Sequence[NetworkCall]) -> list[Answer]:
-        """What the network gives each call. Run once for all; in halves if memory does not suffice, and each alone if anything else is wrong."""
+        """What the network gives each call.
+
+        It runs once for all; in halves if memory does not suffice, and for each alone if anything else is wrong.
+        """
         assert self._outputs is not None
         if len(calls) == 1:
             return [attempt(calls[0].alone)]

@@ -75,8 +75,8 @@ class Check:
 
     Attributes:
         objection: why the network is not stacked, None if it agrees.
-        is_passing: the objection may pass, since a network that fills a cache, or an item that raises, says nothing about
-            the next call.
+        is_passing: the objection may pass, since a network that fills a cache, or an item that raises, says nothing
+            about the next call.
         ran_out_of_memory: the items did not fit when stacked.
         outputs: the dimension of each output leaf that counts items.
         alone_s: seconds of each run alone.
@@ -251,7 +251,7 @@ def _is_equal(leaf: Any, item: Any) -> bool:
 
 def _generators() -> dict[str, Any]:
     """Where the process-wide generators stand."""
-    key = np.random.get_state()  # noqa: NPY002
+    key = np.random.get_state()
     return {
         "the state of random": hash(random.getstate()),
         "the state of numpy.random": (bytes(key[1]), key[2]),  # type: ignore[index]

@@ -72,7 +72,8 @@ def network_call(
         tensors: the framework's tensors.
         network: what is called; calls of different networks are never joined.
         run: calls it.
-        args, kwargs: what it is called with.
+        args: what it is called with.
+        kwargs: the same by name.
         mode: what else must be equal, as the framework's modes of evaluation.
 
     Raises:

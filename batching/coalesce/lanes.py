@@ -6,7 +6,7 @@ what to do about the network it met. All of it belongs to the model's thread.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextvars import copy_context
 from typing import Any, Protocol
 
@@ -101,7 +101,7 @@ def current_lane() -> Lane | None:
     return lane if lane is not None and getcurrent() is lane else None
 
 
-Plan = Callable[[Sequence[tuple[Lane, NetworkCall]]], Sequence[tuple[Lane, Order]]]
+Plan = Callable[[Sequence[tuple[Lane, NetworkCall]]], Iterable[tuple[Lane, Order]]]
 
 
 class Hub:

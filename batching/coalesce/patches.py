@@ -1,4 +1,4 @@
-"""Replaces functions of other modules by ones that look whether a lane runs, also where a script imported them by name."""
+"""Replaces functions of other modules by ones that look for a lane, also where a script imported them by name."""
 
 from __future__ import annotations
 

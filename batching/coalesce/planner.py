@@ -26,12 +26,13 @@ def plan(
         groups.setdefault(call.key, []).append((lane, call))
     for members in groups.values():
         case = case_of(members[0][1])
-        while members:
-            size = case.size_for(len(members))
+        rest = members
+        while rest:
+            size = case.size_for(len(rest))
             if size == 1:
-                yield from ((lane, call.alone) for lane, call in members)
+                yield from ((lane, call.alone) for lane, call in rest)
                 break
-            chunk, members = members[:size], members[size:]
+            chunk, rest = rest[:size], rest[size:]
             if len(chunk) == 1:
                 yield chunk[0][0], chunk[0][1].alone
                 break

@@ -13,8 +13,8 @@ logger = logging.getLogger(__name__)
 class Statistics:
     """Counts since the worker started.
 
-    `sizes`: stacked runs by number of items. `alone`: network calls that ran by themselves. `checks`: by whether they agreed.
-    `fallbacks`: by reason. `reasons`: network or command -> why it is left alone.
+    `sizes`: stacked runs by number of items. `alone`: network calls that ran by themselves. `checks`: by whether they
+    agreed. `fallbacks`: by reason. `reasons`: network or command -> why it is left alone.
     """
 
     sizes: Counter[int] = field(default_factory=Counter)

@@ -1,4 +1,4 @@
-"""What makes a PyTorch module unfit for stacking by its looks, and a stamp of its state to see whether a call changes it."""
+"""What makes a PyTorch module unfit for stacking by its looks, and a stamp of its state."""
 
 from __future__ import annotations
 

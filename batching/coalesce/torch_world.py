@@ -53,11 +53,12 @@ class Modes:
     def _autocast(self) -> Hashable:
         torch = self._torch
         if not self._has_autocast_by_device:
-            return torch.is_autocast_enabled()
-        return tuple(
+            return bool(torch.is_autocast_enabled())
+        devices = [
             (torch.is_autocast_enabled(device), torch.get_autocast_dtype(device))
             for device in AUTOCAST_DEVICES
-        ) + (torch.is_autocast_cache_enabled(),)
+        ]
+        return (*devices, torch.is_autocast_cache_enabled())
 
     def _set_autocast(self, kept: Any) -> None:
         torch = self._torch

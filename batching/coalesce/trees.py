@@ -7,7 +7,7 @@ containers; everything else is a leaf.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
@@ -22,7 +22,6 @@ class Node:
 
 
 LEAF: Node | None = None
-_PLAIN = (dict, list, tuple, OrderedDict)
 
 
 def flatten(value: Any) -> tuple[list[Any], Node | None]:
@@ -68,24 +67,24 @@ def _is_open(value: Any) -> bool:
     return set(getattr(value, "__dict__", names)) <= names
 
 
-def _build(shape: Node | None, leaves: Any) -> Any:
-    if shape is LEAF:
+def _build(shape: Node | None, leaves: Iterator[Any]) -> Any:
+    if shape is None:
         return next(leaves)
     values = [_build(part, leaves) for part in shape.parts]
-    if shape.kind is list:
-        return values
-    if shape.kind is tuple:
-        return tuple(values)
-    if shape.kind in _PLAIN:
+    if issubclass(shape.kind, (list, tuple)):
+        return _sequence(shape.kind, values)
+    if shape.kind in (dict, OrderedDict):
         return shape.kind(zip(shape.keys, values, strict=True))
-    if issubclass(shape.kind, tuple):
-        return shape.kind(*values)
     named = {str(key): value for key, value in zip(shape.keys, values, strict=True)}
     if issubclass(shape.kind, Mapping):
         return shape.kind(**named)
-    built = object.__new__(
-        shape.kind
-    )  # not __init__: it may compute, and did so when the original was made
+    built = object.__new__(shape.kind)  # not __init__: it did its work when the original was made
     for name, value in named.items():
         object.__setattr__(built, name, value)
     return built
+
+
+def _sequence(kind: type, values: list[Any]) -> Any:
+    if kind is list:
+        return values
+    return tuple(values) if kind is tuple else kind(*values)

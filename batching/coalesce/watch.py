@@ -1,4 +1,4 @@
-"""What all calls of a command share: the model, and the globals of the script's own modules. Sees when a call changes it.
+"""What all calls of a command share: the model, and the globals of the script's own modules; sees changes to it.
 
 A call that keeps something there between two runs of a network would find what another call put there.
 """
@@ -22,6 +22,7 @@ DEPTH_MAX = 6
 ARRAY_BYTES_MAX = (
     1 << 16
 )  # larger arrays are told apart by identity: reading them each time would cost too much
+ITEMS_MAX = 100  # of a sequence
 SCALARS = (bool, int, float, complex, str, bytes)
 LOCKS = (type(__import__("threading").Lock()), type(__import__("threading").RLock()))
 ABSENT = object()
@@ -139,61 +140,66 @@ class Watch:
 
     def _look(self, path: str, value: Any, depth: int) -> Iterator[tuple[str, Any, int]]:
         """Note how to read a shared object, and give what lies in it."""
-        kind = type(value)
-        prefix = f"{path}." if path else ""
         if isinstance(value, LOCKS):
             self._locks.append(value)
-        elif isinstance(value, np.ndarray):
-            if value.dtype != object and value.nbytes <= ARRAY_BYTES_MAX:
-                self._readers.append((path, lambda: zlib.crc32(np.ascontiguousarray(value).data)))
-        elif _is_tensor(value):
-            if not value.is_inference():
-                self._readers.append((path, lambda: (value.data_ptr(), value._version)))
-        elif _state_of(value) is not None:
-            self._readers.append((path, lambda: _state_of(value)))
+            return
+        read = _reader(value)
+        if read is not None:
+            self._readers.append((path, read))
+            return
+        prefix = f"{path}." if path else ""
+        if isinstance(value, (list, tuple, deque, set)):
+            if not isinstance(value, tuple):
+                self._readers.append((path, lambda: _items(value)))
+            parts = [(f"{path}[{at}]", part) for at, part in enumerate(list(value)[:ITEMS_MAX])]
         elif isinstance(value, dict):
-            is_namespace = "__builtins__" in value
             self._readers.append((prefix, lambda: dict(value)))
-            if depth < DEPTH_MAX:
-                for name, part in list(value.items()):
-                    if not (is_namespace and str(name).startswith("__")):
-                        yield f"{prefix}{name!s:.60}", part, depth + 1
-        elif kind in (list, deque, set):
-            self._readers.append((path, lambda: _items(value)))
-            if depth < DEPTH_MAX and kind is not set:
-                yield from (
-                    (f"{path}[{index}]", part, depth + 1)
-                    for index, part in enumerate(list(value)[:100])
-                )
-        elif kind is tuple:
-            if depth < DEPTH_MAX:
-                yield from (
-                    (f"{path}[{index}]", part, depth + 1) for index, part in enumerate(value[:100])
-                )
+            is_module = "__builtins__" in value
+            parts = [
+                (f"{prefix}{name!s:.60}", part)
+                for name, part in list(value.items())
+                if not (is_module and str(name).startswith("__"))
+            ]
         elif isinstance(value, type):
             if _is_scripts_own(value):
                 self._readers.append((prefix, lambda: dict(vars(value))))
-        elif not isinstance(value, NO_STATE) and kind.__module__.split(".")[0] not in UNWATCHED:
-            yield from self._look_inside(prefix, value, depth)
+            return
+        elif isinstance(value, NO_STATE) or type(value).__module__.split(".")[0] in UNWATCHED:
+            return
+        else:
+            parts = self._attributes(prefix, value)
+        if depth < DEPTH_MAX:
+            yield from ((name, part, depth + 1) for name, part in parts)
 
-    def _look_inside(self, prefix: str, value: Any, depth: int) -> Iterator[tuple[str, Any, int]]:
-        """Attributes of an object. Those of a framework's own layers are seen by the check of their network."""
+    def _attributes(self, prefix: str, value: Any) -> list[tuple[str, Any]]:
+        """Those of an object. The check of a network sees those of a framework's own layers."""
         attributes = getattr(value, "__dict__", None)
         if type(attributes) is not dict:
-            return
+            return []
         layers = attributes.get("_modules")
+        parts = attributes
         if isinstance(layers, dict):
-            if not type(value).__module__.startswith("torch."):
-                self._readers.append((prefix, lambda: dict(attributes)))
-            parts = {**layers, **{k: v for k, v in attributes.items() if not k.startswith("_")}}
-        else:
+            open_ones = {k: v for k, v in attributes.items() if not k.startswith("_")}
+            parts = {**layers, **open_ones}
+        if not isinstance(layers, dict) or not type(value).__module__.startswith("torch."):
             self._readers.append((prefix, lambda: dict(attributes)))
-            parts = attributes
-        if depth < DEPTH_MAX:
-            yield from ((f"{prefix}{name}", part, depth + 1) for name, part in list(parts.items()))
+        return [(f"{prefix}{name}", part) for name, part in list(parts.items())]
 
 
-def _items(values: Any) -> dict[int, Any]:
+def _reader(value: Any) -> Callable[[], Any] | None:
+    """Reads what an array, a tensor or a generator holds, as something that can be compared; None for others."""
+    if isinstance(value, np.ndarray):
+        if value.dtype == object or value.nbytes > ARRAY_BYTES_MAX:
+            return lambda: None
+        return lambda: zlib.crc32(np.ascontiguousarray(value).data)
+    if _is_tensor(value):
+        return (
+            (lambda: None) if value.is_inference() else lambda: (value.data_ptr(), value._version)
+        )
+    return (lambda: _state_of(value)) if _state_of(value) is not None else None
+
+
+def _items(values: Any) -> dict[Any, Any]:
     """A list as a dict, so that what was exchanged can be named; one that grew is changed."""
     return {"(its length)": len(values), **dict(enumerate(values))}
 

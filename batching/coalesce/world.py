@@ -18,6 +18,10 @@ import numpy as np
 from runway_serve.batching.coalesce.adapter import Part
 from runway_serve.batching.coalesce.lanes import Lane, current_lane
 
+# What `warnings.catch_warnings` puts back; the last one is private, and not in every Python.
+WARNING_SETTINGS = tuple(
+    name for name in ("filters", "showwarning", "_showwarnmsg_impl") if hasattr(warnings, name)
+)
 Generator = tuple[Callable[[], Any], Callable[[Any], None]]  # reads and writes the state
 
 
@@ -33,7 +37,7 @@ class World:
         self._common: dict[str, Any] = {}
         self._generators: dict[str, Generator] = {
             "random": (random.getstate, random.setstate),
-            "numpy": (np.random.get_state, np.random.set_state),  # noqa: NPY002
+            "numpy": (np.random.get_state, np.random.set_state),
         }
         self._stream: dict[
             str, Any
@@ -123,22 +127,21 @@ def _common_parts() -> list[Part]:
         ("warnings", _warnings, _set_warnings),
     ]
     if int(np.__version__.split(".")[0]) < 2:  # later ones keep it in a context variable
-        parts.append(("numpy errors", np.geterr, lambda kept: np.seterr(**kept)))
+        parts.append(("numpy errors", np.geterr, _set_numpy_errors))
     return parts
 
 
+def _set_numpy_errors(kept: Any) -> None:
+    np.seterr(**kept)
+
+
 def _warnings() -> tuple[Any, ...]:
-    return (
-        warnings.filters,
-        warnings.showwarning,
-        getattr(warnings, "_showwarnmsg_impl", None),
-    )
+    return tuple(getattr(warnings, name) for name in WARNING_SETTINGS)
 
 
 def _set_warnings(kept: tuple[Any, ...]) -> None:
-    warnings.filters, warnings.showwarning = kept[:2]  # type: ignore[misc]
-    if kept[2] is not None:
-        warnings._showwarnmsg_impl = kept[2]  # type: ignore[attr-defined]
+    for name, value in zip(WARNING_SETTINGS, kept, strict=True):
+        setattr(warnings, name, value)
     mutated = getattr(warnings, "_filters_mutated", None)
     if mutated is not None:
         mutated()

@@ -14,6 +14,7 @@ class Network(torch.nn.Module):
     def forward(self, x):
         with accelerator:
             time.sleep(0.010 + 0.0002 * len(x))
+        print(f"network ran {len(x)} items")
         return x.cumsum(1)
 
 
@@ -37,7 +38,9 @@ def steps(network, inputs):
         yield round(network(torch.rand(1, 8))[0, -1].item() + torch.rand(()).item(), 4)
 
 
-@runway.command("alone", inputs={"seed": runway.number}, outputs={"z": runway.number}, coalesce=False)
+@runway.command(
+    "alone", inputs={"seed": runway.number}, outputs={"z": runway.number}, coalesce=False
+)
 def alone(network, inputs):
     return network(torch.full((1, 8), float(inputs["seed"])))[0, 0].item()
 
