@@ -6,6 +6,7 @@ together become lanes.
 
 from __future__ import annotations
 
+import logging
 import random
 import sys
 from collections import OrderedDict
@@ -27,6 +28,8 @@ from runway_serve.batching.coalesce.statistics import Statistics
 from runway_serve.batching.coalesce.torch_modules import TorchModules
 from runway_serve.batching.coalesce.watch import ScriptModules
 from runway_serve.batching.coalesce.world import World
+
+logger = logging.getLogger(__name__)
 
 CASES_MAX = 1024  # networks and signatures that are remembered
 LANES = 32  # calls side by side, unless the operator says otherwise
@@ -132,7 +135,9 @@ class Coalescer:
         self._world.follow_folder()
 
     def _run_watched(self, habits: Habits, job: Job, ended: Ended) -> None:
-        habits.begin_watching(self._begin(habits))
+        if not self._is_begun(habits, habits.begin_watching):
+            ended(0, job())
+            return
         self._hub(ended).run([job], habits.is_harmful)
         habits.end_watching()
 
@@ -143,11 +148,24 @@ class Coalescer:
         ended: Ended,
         paused: Callable[[], None],
     ) -> None:
-        habits.begin_group(self._begin(habits))
+        if not self._is_begun(habits, habits.begin_group):
+            for index, job in jobs:
+                ended(index, job())
+            return
         indices = [index for index, _ in jobs]
         hub = self._hub(lambda position, result: ended(indices[position], result), paused)
         hub.run([job for _, job in jobs], habits.is_harmful)
         habits.end_group()
+
+    def _is_begun(self, habits: Habits, begin: Callable[[list[dict[str, Any]]], None]) -> bool:
+        """Look at what the script shares; an object that cannot bear to be looked at ends it, not the worker."""
+        try:
+            begin(self._begin(habits))
+        except Exception as error:
+            logger.debug("looking at the script of %s failed", habits.command, exc_info=True)
+            habits.close(f"what its calls share cannot be looked at: {error!r:.200}")
+            return False
+        return True
 
     def _hub(self, ended: Ended, paused: Callable[[], None] = lambda: None) -> Hub:
         return Hub(self, lambda lanes: plan(lanes, self._case_of), ended, paused)

@@ -44,7 +44,7 @@ class Habits:
         self._is_first_pause = True
         self._singles = 0
         if names_gradients(self.function):
-            self._close("it computes gradients")
+            self.close("it computes gradients")
 
     @property
     def is_watched(self) -> bool:
@@ -83,7 +83,7 @@ class Habits:
             return
         self._look_at_end()
         if self.reason is None and not self.is_watched and not self._cases:
-            self._close("it calls no network that could be shared")
+            self.close("it calls no network that could be shared")
 
     def begin_group(self, namespaces: list[dict[str, Any]]) -> None:
         """Several calls are about to run side by side."""
@@ -102,7 +102,7 @@ class Habits:
         assert self._watch is not None and self._before is not None
         if self._looks_always or self._is_suspect or self._is_first_pause:
             self._is_first_pause = False
-            change = self._watch.change(self._before)
+            change = self._change()
             if change is not None:
                 lane.is_exclusive = True
                 self._take(change)
@@ -125,12 +125,20 @@ class Habits:
 
     def _look_at_end(self) -> None:
         assert self._watch is not None and self._before is not None
-        change = self._watch.change(self._before)
+        change = self._change()
         if change is not None:
             self._take(change)
         self._before = None
         if self._harm is not None:
-            self._close(self._harm)
+            self.close(self._harm)
+
+    def _change(self) -> tuple[str, bool] | None:
+        """What calls share that is not as it was; called within an author's call, so it must not raise."""
+        assert self._watch is not None and self._before is not None
+        try:
+            return self._watch.change(self._before)
+        except Exception as error:
+            return f"what cannot be looked at ({error!r:.100})", False
 
     def _take(self, change: tuple[str, bool]) -> None:
         """A change of what calls share. Something new may be a cache; something that is exchanged is not."""
@@ -141,7 +149,8 @@ class Habits:
             self._groups = 0
             self._before = self._watch.stamp()
 
-    def _close(self, reason: str) -> None:
+    def close(self, reason: str) -> None:
+        """From now on calls run one at a time."""
         self.reason = reason
         self._statistics.fell_back(f"command {self.command}", reason, is_final=True)
 

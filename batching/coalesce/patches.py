@@ -58,7 +58,7 @@ def tell_before(
         setattr(module, name, call)
     for namespace in scripts:
         for key, value in list(namespace.items()):
-            if value is original or (value == original and callable(value)):
+            if value is original:  # not ==, which arrays and others answer in their own way
                 namespace[key] = call
 
 

@@ -259,3 +259,34 @@ def test_a_command_without_a_network_runs_as_before():
     assert run.order == [0, 1, 2] * 3
     assert run.coalescer.reason("command") == "it calls no network that could be shared"
     assert run.coalescer.wanted("command") == 1
+
+
+def test_odd_objects_in_the_scripts_globals_do_not_hurt():
+    module = types.ModuleType("script")
+    exec(
+        "import numpy as np\n"
+        "import torch\n"
+        "class Odd:\n"
+        "    def __eq__(self, other): raise RuntimeError('not to be compared')\n"
+        "    __hash__ = None\n"
+        "array, tensor, odd = np.arange(3), torch.arange(3), Odd()\n"
+        "held = {'odd': odd, 'arrays': [array], 'set': {1}}\n"
+        "def command(model, value):\n"
+        "    return float(model(torch.full((1, 4), value))[0, 0])\n",
+        vars(module),
+    )
+
+    assert outcome(module.command, Double()) == ""
+
+
+def test_a_model_that_cannot_be_looked_at_is_served_one_by_one():
+    class Shy(dict):
+        def items(self):
+            raise RuntimeError("none of your business")
+
+    model = Shy(net=Double())
+
+    def command(model, value):
+        return float(net(model["net"], value)[0, 0])
+
+    assert "cannot be looked at" in outcome(command, model)

@@ -271,7 +271,9 @@ class TestOneCallIsNoOthersBusiness:
             assert runner([1, 2]) == [command(model, 1), command(model, 2)]
 
     def test_what_ends_the_process_ends_the_group(self):
-        closed = queue.SimpleQueue()  # a list would be shared state, and the command no longer coalesced
+        closed = (
+            queue.SimpleQueue()
+        )  # a list would be shared state, and the command no longer coalesced
 
         def command(model, value):
             try:
