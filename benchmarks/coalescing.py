@@ -40,7 +40,11 @@ def one(network, inputs):
     return network(torch.rand(1, 8))[0, -1].item()
 @runway.command("many", inputs={"seed": runway.number}, outputs={"z": runway.number}, batch=True, max_batch_size=32)
 def many(network, items):
-    return network(torch.rand(len(items), 8))[:, -1].tolist()
+    drawn = []
+    for inputs in items:  # seeding is half of such a command's own work: both do it
+        torch.manual_seed(int(inputs["seed"]))
+        drawn.append(torch.rand(1, 8))
+    return network(torch.cat(drawn))[:, -1].tolist()
 runway.run()
 """
 
