@@ -12,6 +12,7 @@ CORE = [
     "a2wsgi>=1.10",
     "flask>=3.0",
     "flask-cors>=5.0",
+    "greenlet>=3.0",
     "gunicorn>=22",
     "httptools>=0.6",
     "msgpack>=1.0",
@@ -52,6 +53,7 @@ EXTRAS = {
         "schemathesis>=4.4",
         "scikit-image>=0.22",
         "types-PyYAML",
+        "types-greenlet",
         "types-psutil",
         "types-requests",
         "websocket-client>=1.7",
@@ -75,6 +77,7 @@ setup(
         "runway_serve.project",
         "runway_serve.workers",
         "runway_serve.batching",
+        "runway_serve.batching.coalesce",
     ],
     package_dir={"runway_serve.workers": "workers", "runway_serve.batching": "batching"},
     package_data={

@@ -75,6 +75,17 @@ class BatchQueue(Generic[T]):
         if lane.fillers:
             lane.arrived(now)
 
+    def set_policy(self, command: str, policy: BatchPolicy) -> None:
+        """From now on the lane of a command goes by another policy."""
+        lane = self._lane(command)
+        lane.policy = policy
+        if policy.max_batch_size == 1:
+            lane.stop_filling()
+
+    def policy(self, command: str) -> BatchPolicy:
+        """What the lane of a command goes by."""
+        return self._lane(command).policy
+
     def take(self, now: float, limit: Callable[[str], int] | None = None) -> Batch[T] | None:
         """Batch for a worker that is idle, or None while no lane is ripe.
 

@@ -153,6 +153,7 @@ class Command:
     is_batched: bool = False
     max_batch_size: int = 1
     max_wait_ms: float = 5.0
+    may_coalesce: bool = True
 
     def to_dict(self) -> dict[str, Any]:
         """The object that `GET /<command>` shows."""
@@ -173,6 +174,7 @@ class Command:
             "is_batched": self.is_batched,
             "max_batch_size": self.max_batch_size,
             "max_wait_ms": self.max_wait_ms,
+            "may_coalesce": self.may_coalesce,
         }
 
     @classmethod

@@ -95,13 +95,19 @@ class Outcome:
         return cls(task_id, Output(value, progress, final) if error is None else from_wire(error))
 
 
-def outcomes(items: Sequence[Outcome], batch_done: int | None, run_s: float) -> dict[str, Any]:
-    """Worker to front: outcomes, and the id of the batch that they complete."""
+def outcomes(
+    items: Sequence[Outcome], batch_done: int | None, run_s: float, lanes: int = 1
+) -> dict[str, Any]:
+    """Worker to front: outcomes, and the id of the batch that they complete.
+
+    `lanes` is how many calls of that command the worker would like to get at once.
+    """
     return {
         "op": "outcomes",
         "items": [item.to_wire() for item in items],
         "done": batch_done,
         "run_s": run_s,
+        "lanes": lanes,
     }
 
 

@@ -72,6 +72,7 @@ class RunwayModel:
         batch: bool = False,
         max_batch_size: int = 8,
         max_wait_ms: float = 5.0,
+        coalesce: bool = True,
     ) -> Callable[[Function], Function]:
         """Decorator for a command `fn(model, inputs)`; a second declaration of a name replaces the first.
 
@@ -83,6 +84,7 @@ class RunwayModel:
             batch: the function takes a list of 1..`max_batch_size` input dicts and returns one output each, in order.
             max_batch_size: most calls a batched function is given at once.
             max_wait_ms: longest wait of a call for others to join its batch, in milliseconds.
+            coalesce: False keeps a server from running calls of this command side by side (docs/coalescing.md).
         """
         if not inputs:
             raise Exception(f"command {name}: a command needs at least one input")
@@ -101,6 +103,7 @@ class RunwayModel:
                 batch,
                 max_batch_size if batch else 1,
                 max_wait_ms,
+                coalesce and not batch,
             )
             self.command_fns[name] = function
             return function

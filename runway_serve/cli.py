@@ -77,6 +77,7 @@ def resolve(flags: argparse.Namespace, script_arguments: list[str]) -> ServeConf
         max_batch_size=flags.max_batch_size,
         max_wait_ms=flags.max_wait_ms,
         max_queue=flags.max_queue,
+        lanes=_lanes(flags.coalesce or os.environ.get("RW_COALESCE", "auto")),
         request_timeout_s=flags.request_timeout,
         command_timeout_s=flags.command_timeout,
         setup_timeout_s=flags.setup_timeout,
@@ -156,6 +157,16 @@ def _model_options(text: str | None) -> dict[str, Any] | None:
     if not isinstance(options, dict):
         raise ConfigError(f"model options must be a JSON object, got {text}")
     return options
+
+
+def _lanes(text: str) -> int:
+    if text == "auto":
+        return ServeConfig.lanes
+    if text == "off":
+        return 1
+    if not text.isdecimal() or int(text) < 1:
+        raise ConfigError(f"--coalesce must be auto, off or a number of calls, got {text!r}")
+    return int(text)
 
 
 def _warmup(given: str | None) -> str | None:

@@ -30,6 +30,7 @@ class ServeConfig:
     max_batch_size: int | None = None
     max_wait_ms: float | None = None
     max_queue: int = 1024
+    lanes: int = 32  # calls of a command that was written for one, run side by side; 1: never
     request_timeout_s: float = 300.0
     command_timeout_s: float | None = None
     setup_timeout_s: float = 1800.0

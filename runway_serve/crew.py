@@ -65,6 +65,7 @@ class WorkerEntry:
     setup: asyncio.Future[RunwayError | None] | None = None
     is_reserved: bool = False
     must_end_at: float | None = None
+    lanes: dict[str, int] = field(default_factory=dict)  # calls it wants at once, by command
 
     def unbegun(self) -> list[tuple[str, list[Task]]]:
         """Command and tasks of each batch, without those that the dead worker had begun; in order."""

@@ -42,7 +42,10 @@ class Deadlines:
     def begin(self, worker: WorkerEntry, now: float) -> None:
         """A worker begins a batch."""
         limit_s = self._config.command_timeout_s
-        worker.must_end_at = None if limit_s is None else now + limit_s
+        batch = worker.batches[0]
+        is_side_by_side = worker.lanes.get(batch.command, 1) > 1
+        calls = len(batch.tasks) if is_side_by_side else 1
+        worker.must_end_at = None if limit_s is None else now + limit_s * calls
         if self._sweeper is None:
             self._sweeper = self._loop.call_later(SWEEP_S, self._sweep)
 

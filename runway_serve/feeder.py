@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from collections.abc import Container, Mapping
+from dataclasses import replace
+from functools import partial
 
 from runway.manifest import Manifest
 from runway.messages import RunBatch
-from runway_serve.batching.policy import BatchPolicy
 from runway_serve.batching.queue import Batch, BatchQueue
 from runway_serve.config import FrontConfig
 from runway_serve.crew import Crew, GivenBatch, Task, WorkerEntry
@@ -43,15 +45,13 @@ class Feeder:
         self._tallies = tallies
         self._batch_ids = itertools.count(1)
         self._batched: Mapping[str, bool] = {}
-        self._policies: dict[str, BatchPolicy] = {}
         self.costs = Costs()
-        self.queue: BatchQueue[Task] = BatchQueue(self._policies)
+        self.queue: BatchQueue[Task] = BatchQueue({})
 
     def learn(self, manifest: Manifest, config: FrontConfig) -> None:
         """The commands became known; nothing waits yet."""
         self._batched = {name: command.is_batched for name, command in manifest.commands.items()}
-        self._policies = lane_policies(manifest, config)
-        self.queue = BatchQueue(self._policies)
+        self.queue = BatchQueue(lane_policies(manifest, config))
 
     def is_batched(self, command: str) -> bool:
         """Whether the command's function takes lists."""
@@ -61,13 +61,16 @@ class Feeder:
         """Give ripe batches to idle workers, and full ones to those that still run another."""
         for worker in self._crew:
             if worker.is_idle and worker.generation == self._setups.generation:
-                batch = self.queue.take(now)
+                batch = self.queue.take(now, partial(self._limit, worker))
                 if batch is None:
                     break
-                self.give(worker, batch.command, self._joined_by_quick(batch, now), now)
+                tasks = batch.tasks
+                if self._limit(worker, batch.command) == 1:
+                    tasks = self._joined_by_quick(batch, now)
+                self.give(worker, batch.command, tasks, now)
         for worker in self._crew:
             if worker.can_look_ahead and worker.generation == self._setups.generation:
-                batch = self.queue.take(now, self._full)
+                batch = self.queue.take(now, partial(self._full, worker))
                 if batch is None:
                     break
                 self.give(worker, batch.command, batch.tasks, now)
@@ -113,18 +116,35 @@ class Feeder:
             deadlines = [task.deadline for task in wanted]
             self.queue.requeue(command, wanted, now, deadlines)
         worker.batches.clear()
+        for command in worker.lanes:
+            self._size_lane(command)
         return list(lost)
 
     def _joined_by_quick(self, batch: Batch[Task], now: float) -> list[Task]:
         """The tasks of a batch, and those that a worker can run behind them within a moment."""
         tasks = batch.tasks
-        if self._batched[batch.command] or tasks[0].call.is_stream:
+        if tasks[0].call.is_stream:
             return tasks
         waiting = self.queue.depth(batch.command)
         room = self.costs.room(batch.command, waiting, len(self._crew))
         return [*tasks, *self.queue.take_more(batch.command, room, now)]
 
-    def _full(self, command: str) -> int:
-        """How many tasks a batch of this command holds, 0 if so many do not wait or it has no batches."""
-        size = self._policies[command].max_batch_size
+    def note_lanes(self, worker: WorkerEntry, lanes: int) -> None:
+        """A worker runs so many calls of its command side by side; its lane should hold as many for it."""
+        command = worker.batches[0].command
+        if not self._batched[command] and lanes != worker.lanes.get(command, 1):
+            worker.lanes[command] = lanes
+            self._size_lane(command)
+
+    def _size_lane(self, command: str) -> None:
+        size = max((worker.lanes.get(command, 1) for worker in self._crew), default=1)
+        self.queue.set_policy(command, replace(self.queue.policy(command), max_batch_size=size))
+
+    def _limit(self, worker: WorkerEntry, command: str) -> int:
+        """How many tasks of this command may make a batch for the worker; the lane's policy may say fewer."""
+        return sys.maxsize if self._batched[command] else worker.lanes.get(command, 1)
+
+    def _full(self, worker: WorkerEntry, command: str) -> int:
+        """How many tasks a batch for the worker holds, 0 if so many do not wait or it gets no batches."""
+        size = min(self.queue.policy(command).max_batch_size, self._limit(worker, command))
         return size if size > 1 and self.queue.depth(command) >= size else 0

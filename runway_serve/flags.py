@@ -97,6 +97,11 @@ def build_parser() -> argparse.ArgumentParser:
         "--max-queue", type=_positive, default=1024, metavar="N", help="waiting calls a command"
     )
     queue.add_argument(
+        "--coalesce",
+        metavar="auto|off|N",
+        help="run up to N calls of a command side by side where that is safe (RW_COALESCE, default auto: 32)",
+    )
+    queue.add_argument(
         "--request-timeout",
         type=float,
         default=300.0,

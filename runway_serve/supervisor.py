@@ -129,6 +129,7 @@ class Supervisor:
             arena_fd,
             config.warmup,
             config.max_batch_size,
+            config.lanes,
         )
 
     def _watch_signals(self) -> int:

@@ -66,7 +66,10 @@ def main() -> None:
         given = config["options"]
         warm_up = WarmUp(model, config["warmup"], config["max_batch_size"])
         try:
-            make_loop(model, config["address"], policy, report, arena, warm_up, marks).run(
+            loop = make_loop(
+                model, config["address"], policy, report, arena, warm_up, marks, config["lanes"]
+            )
+            loop.run(
                 options.model_options if given is None else given,
                 policy
                 if config["generation"]

@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import closing
+from functools import partial
 from typing import Any
 
 import zmq
@@ -17,8 +18,10 @@ from runway.codec import Packer, unpack
 from runway.downloads import FilePolicy
 from runway.exceptions import RunwayError
 from runway.execution import Invocation, carried, run_batch, run_command, stream_command
+from runway.manifest import Command
 from runway.messages import Outcome, RunBatch, TaskId, outcomes, setup_done
 from runway.model import RunwayModel
+from runway_serve.batching.coalesce.coalescer import Coalescer
 from runway_serve.workers.marks import OutputMarks
 from runway_serve.workers.warmup import WarmUp
 
@@ -37,6 +40,7 @@ class WorkerLoop:
         arena: memory shared with the front, for large arrays.
         warm_up: what to run after each setup.
         marks: told which calls run, for the lines that they print.
+        lanes: how many calls of a command may run side by side.
     """
 
     def __init__(
@@ -48,6 +52,7 @@ class WorkerLoop:
         arena: Arena | None = None,
         warm_up: WarmUp | None = None,
         marks: OutputMarks | None = None,
+        lanes: int = 1,
     ) -> None:
         self._model = model
         self._warm_up = warm_up or WarmUp(model, None)
@@ -60,6 +65,7 @@ class WorkerLoop:
         self._packer = Packer(place=self._room.place)
         self._inbox: deque[tuple[bytes, dict[str, Any]]] = deque()
         self._cancelled: set[TaskId] = set()
+        self._coalescer = Coalescer(lanes, [("log mark", self._marks.read, self._marks.write)])
         self._begun = BegunCell(cell_path(address), create=True)
         self._context = zmq.Context()
         self._socket = self._context.socket(zmq.ROUTER)
@@ -98,6 +104,7 @@ class WorkerLoop:
         except RunwayError as raised:
             error = carried(raised)
         else:
+            self._coalescer.forget()
             self._warm_up.run_again()
         self._room.open(None)
         self._send(front, setup_done(generation, error))
@@ -116,14 +123,41 @@ class WorkerLoop:
                 Outcome(task_id, result)
                 for (task_id, _), result in zip(tasks, results, strict=True)
             ]
+            lanes = 1
         else:
-            done = []
-            for task_id, call in tasks:
-                outcome = self._run_task(front, task_id, call)
-                if outcome is not None:
-                    done.append(outcome)
+            done = self._run_side_by_side(front, command, tasks)
+            lanes = self._coalescer.wanted(command.name)
         self._marks.end()
-        self._send(front, outcomes(done, batch.batch_id, time.monotonic() - began))
+        self._send(front, outcomes(done, batch.batch_id, time.monotonic() - began, lanes))
+
+    def _run_side_by_side(
+        self, front: bytes, command: Command, tasks: list[tuple[TaskId, Invocation]]
+    ) -> list[Outcome]:
+        """The outcomes of calls, less those that were sent as other calls still ran.
+
+        Calls begin in order, so that the begun cell tells which have begun.
+        """
+        done: list[Outcome] = []
+
+        def ended(_: int, outcome: Outcome | None) -> None:
+            if outcome is not None:
+                done.append(outcome)
+
+        def paused() -> None:
+            self._receive(block=False)
+            if done:
+                self._send(front, outcomes(done, None, 0.0))
+                done.clear()
+
+        jobs = [partial(self._run_task, front, task_id, call) for task_id, call in tasks]
+        if command.function is None or not command.may_coalesce:
+            for index, job in enumerate(jobs):
+                ended(index, job())
+        else:
+            self._coalescer.run(
+                command.name, command.function, self._model.model, jobs, ended, paused
+            )
+        return done
 
     def _run_task(self, front: bytes, task_id: TaskId, call: Invocation) -> Outcome | None:
         """The last outcome of a task, None if it was cancelled; earlier ones of a stream are sent as they are made."""

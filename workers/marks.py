@@ -30,6 +30,14 @@ class OutputMarks:
         """No call runs."""
         self.mark = ""
 
+    def read(self) -> str:
+        """The mark, for who takes turns between calls."""
+        return self.mark
+
+    def write(self, mark: str) -> None:
+        """Put a mark back that `read` gave."""
+        self.mark = mark
+
     def install(self) -> None:
         """Mark what this process prints from now on."""
         sys.stdout = sys.__stdout__ = _marked(sys.stdout, self)  # type: ignore[misc]

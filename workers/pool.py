@@ -85,6 +85,7 @@ class WorkerCommandLine:
     arena_fd: int | None = None
     warmup: str | None = None
     max_batch_size: int | None = None
+    lanes: int = 1
 
 
 class WorkerPool:
@@ -217,6 +218,7 @@ class WorkerPool:
             "arena_fd": self._line.arena_fd,
             "warmup": self._line.warmup,
             "max_batch_size": self._line.max_batch_size,
+            "lanes": self._line.lanes,
         }
         assert process.stdin is not None and process.stdout is not None
         try:
