@@ -9,6 +9,7 @@ from PIL import Image
 
 from runway.compat import strict_sdk
 from runway.data_types.base import PortableType, json_kind
+from runway.data_types.pixel_image import PixelImage
 from runway.data_uri import (
     GREY16_MODES,
     MODES,
@@ -114,7 +115,8 @@ class image(PortableType):
             raise InvalidArgumentError(self.name, NOT_AN_IMAGE)
         if picture.mode in GREY16_MODES and not strict_sdk():
             picture = Image.fromarray(scale_grey16(np.asarray(picture)))
-        return np.array(picture.convert(MODES[self.channels]))
+        mode = MODES[self.channels]
+        return np.array(picture if picture.mode == mode else picture.convert(mode))
 
     def _is_ready(self, value: Any) -> bool:
         """Whether a value is an array of just the pixels that will be encoded."""
@@ -156,8 +158,7 @@ def example_size(sized: Any) -> tuple[int, int]:
 def to_pillow(pixels: Array) -> Image.Image:
     """A writable PIL image of uint8 pixels that shares no memory with them."""
     channels = 1 if pixels.ndim == 2 else pixels.shape[2]
-    size = (pixels.shape[1], pixels.shape[0])
-    return Image.frombytes(MODES[channels], size, np.ascontiguousarray(pixels).data)
+    return PixelImage(MODES[channels], pixels.copy(order="C"))
 
 
 def image_array(name: str, value: Array, dtype: type[np.generic] = np.uint8) -> Array:
