@@ -29,14 +29,14 @@ class PixelImage(Image.Image):
         self._pixels = pixels
 
     @property
-    def __array_interface__(self) -> dict[str, Any]:  # type: ignore[override]
+    def __array_interface__(self) -> dict[str, Any]:
         """For numpy: a view that cannot be written to, as of any other image."""
         pixels = self._pixels
         return {
             "version": 3,
             "shape": pixels.shape,
             "typestr": "|u1",
-            "data": memoryview(pixels).toreadonly(),
+            "data": pixels.data.toreadonly(),
         }
 
     @property
@@ -58,6 +58,8 @@ class PixelImage(Image.Image):
 
     def __eq__(self, other: object) -> bool:
         return self._turned() == other
+
+    __hash__ = None  # type: ignore[assignment] # as no image has one
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         return self._turned().__reduce_ex__(protocol)
