@@ -1,17 +1,20 @@
 """What coalescing is worth: a one-call script against itself with `--coalesce off`, and against `batch=True`.
 
-    python benchmarks/coalescing.py                 # the simulated accelerator, over HTTP
-    python benchmarks/coalescing.py --networks      # real networks on the CPU, in this process
+    python -m benchmarks.coalescing                 # the simulated accelerator, over HTTP; needs wrk
+    python -m benchmarks.coalescing --networks      # real networks on the CPU, in this process
 
-The accelerator runs one batch at a time, in 10 ms and 0.2 ms an item. Networks are compared by the seconds that 32
-equal-shaped calls take one by one and side by side, in turns; the middle of `--rounds` is printed, with the extremes.
+The accelerator runs one batch at a time, in 10 ms and 0.2 ms an item; `plain` gives it what the client sent, `seeded`
+draws what it gets from a generator that each call seeds. Networks are compared by the time that 32 equal-shaped calls
+take one by one and side by side, in turns. Printed are medians of `--rounds` [least-most].
 """
 
 from __future__ import annotations
 
 import argparse
 import logging
+import re
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -19,8 +22,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from benchmarks.rivals.work import free_port
+from benchmarks.serving import post_script, served, written
+
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "examples" / "super_resolution")]
+sys.path.insert(0, str(ROOT / "examples" / "super_resolution"))
 CALLS = 32
 
 ACCELERATOR = """
@@ -34,39 +40,76 @@ class Network(torch.nn.Module):
 @runway.setup
 def setup():
     return Network().eval()
-@runway.command("one", inputs={"seed": runway.number}, outputs={"z": runway.number})
-def one(network, inputs):
-    torch.manual_seed(int(inputs["seed"]))
-    return network(torch.rand(1, 8))[0, -1].item()
-@runway.command("many", inputs={"seed": runway.number}, outputs={"z": runway.number}, batch=True, max_batch_size=32)
-def many(network, items):
-    drawn = []
-    for inputs in items:  # seeding is half of such a command's own work: both do it
-        torch.manual_seed(int(inputs["seed"]))
-        drawn.append(torch.rand(1, 8))
-    return network(torch.cat(drawn))[:, -1].tolist()
+number = {"inputs": {"x": runway.number}, "outputs": {"y": runway.number}}
+def plain(x):
+    return torch.full((1, 8), x)
+def seeded(x):
+    torch.manual_seed(int(x))
+    return torch.rand(1, 8)
+def register(name, drawn):
+    @runway.command(name, **number)
+    def one(network, inputs):
+        return network(drawn(inputs["x"]))[0, -1].item()
+    @runway.command(name + "_batch", batch=True, max_batch_size=32, **number)
+    def many(network, items):
+        return network(torch.cat([drawn(inputs["x"]) for inputs in items]))[:, -1].tolist()
+register("plain", plain)
+register("seeded", seeded)
 runway.run()
 """
+WAYS = (
+    ("one by one", "", ("--coalesce", "off")),
+    ("coalesced", "", ()),
+    ("batch=True", "_batch", ()),
+)
 
 
-def serve_and_load(seconds: float, rounds: int) -> None:
-    """Throughput at 32 clients and latency at one, in turns."""
-    from runway_serve.bench.cli import main as bench
-    from tests.serving import serve
+def serve_and_load(seconds: int, rounds: int) -> None:
+    """Throughput at 32 clients and latency at one, in turns; ratios are taken within a round."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        script = written(folder / "model.py", ACCELERATOR)
+        lua = post_script(folder, written(folder / "body.json", '{"x": 3}'))
+        for command in ("plain", "seeded"):
+            found: dict[str, list[tuple[float, float]]] = {title: [] for title, _, _ in WAYS}
+            for index in range(rounds):
+                for title, ending, flags in WAYS[:: 1 if index % 2 == 0 else -1]:
+                    port = free_port()
+                    with served(script, port, "--gpus", "none", *flags):
+                        url = f"http://127.0.0.1:{port}/{command}{ending}"
+                        wrk(lua, url, CALLS, seconds)  # a checked network is the usual state
+                        rate, _ = wrk(lua, url, CALLS, seconds)
+                        _, latency_ms = wrk(lua, url, 1, seconds)
+                        found[title].append((rate, latency_ms))
+            show(command, found)
 
-    with tempfile.TemporaryDirectory() as folder:
-        script = Path(folder) / "model.py"
-        script.write_text(ACCELERATOR)
-        for _ in range(rounds):
-            for title, flags, command in (
-                ("one by one", ("--coalesce", "off"), "one"),
-                ("coalesced", (), "one"),
-                ("batch=True", (), "many"),
-            ):
-                with serve(script, "--gpus", "none", *flags) as server:
-                    print(f"\n{title}", flush=True)
-                    load = ["--concurrency", f"{CALLS},1", "--duration", str(seconds)]
-                    bench([server.url, command, "--body", '{"seed": 3}', *load])
+
+def wrk(lua: str, url: str, clients: int, seconds: int) -> tuple[float, float]:
+    """Answers a second, and the middle latency in ms."""
+    command = ["wrk", "-t1", f"-c{clients}", f"-d{seconds}", "--latency", "-s", lua, url]
+    text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    if "Non-2xx" in text or "Socket errors" in text:
+        sys.exit(f"not every answer was right:\n{text}")
+    rate = re.search(r"Requests/sec:\s+([\d.]+)", text)
+    middle = re.search(r"50%\s+([\d.]+)(us|ms|s)", text)
+    assert rate is not None and middle is not None, text
+    return float(rate[1]), float(middle[1]) * {"us": 0.001, "ms": 1, "s": 1000}[middle[2]]
+
+
+def show(command: str, found: dict[str, list[tuple[float, float]]]) -> None:
+    """A line for each way, with its ratios to one by one and to `batch=True` of the same rounds."""
+    alone, batched = found["one by one"], found["batch=True"]
+    print(f"\n{command} command")
+    for title, values in found.items():
+        rates = spread([rate for rate, _ in values], "{:.0f}")
+        to_alone = spread([own[0] / one[0] for own, one in zip(values, alone, strict=True)])
+        to_batched = spread([own[0] / many[0] for own, many in zip(values, batched, strict=True)])
+        latencies = spread([own[1] / one[1] for own, one in zip(values, alone, strict=True)])
+        print(
+            f"{title:>11}: {rates} /s at {CALLS} clients, {to_alone} of one by one, {to_batched} of batch=True; "
+            f"1 client: {spread([ms for _, ms in values])} ms, {latencies} of one by one",
+            flush=True,
+        )
 
 
 def networks() -> dict[str, tuple[Any, tuple[int, ...]]]:
@@ -123,7 +166,12 @@ def compare(rounds: int) -> None:
             alone_s.append(seconds_of(one_by_one))
             beside_s.append(seconds_of(side_by_side))
         reasons = "; ".join(coalescer.statistics.reasons.values()) or "coalesced"
-        print(f"{name}: one by one {spread(alone_s)}, side by side {spread(beside_s)} ({reasons})")
+        alone, beside = ([1000 * s for s in taken] for taken in (alone_s, beside_s))
+        ratio = spread([one / other for one, other in zip(alone, beside, strict=True)])
+        print(
+            f"{name}: one by one {spread(alone, '{:.1f}')} ms, side by side {spread(beside, '{:.1f}')} ms, "
+            f"{ratio} times as fast ({reasons})"
+        )
 
 
 def seconds_of(work: Callable[[], None]) -> float:
@@ -133,10 +181,10 @@ def seconds_of(work: Callable[[], None]) -> float:
     return time.perf_counter() - began
 
 
-def spread(values: list[float]) -> str:
-    """Median and extremes in ms."""
-    low, middle, high = (1000 * f(values) for f in (min, statistics.median, max))
-    return f"{middle:.1f} ms ({low:.1f} to {high:.1f})"
+def spread(values: list[float], form: str = "{:.2f}") -> str:
+    """Median [least-most]."""
+    middle, low, high = (form.format(f(values)) for f in (statistics.median, min, max))
+    return f"{middle} [{low}-{high}]"
 
 
 if __name__ == "__main__":
@@ -145,7 +193,7 @@ if __name__ == "__main__":
     )
     parser.add_argument("--networks", action="store_true")
     parser.add_argument("--rounds", type=int, default=0, help="default: 3, for networks 25")
-    parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--seconds", type=int, default=3)
     given = parser.parse_args()
     logging.basicConfig(level=logging.WARNING)
     if given.networks:
