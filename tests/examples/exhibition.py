@@ -27,11 +27,11 @@ CALLS_AT_ONCE = 6
 
 
 @contextmanager
-def exhibit(name: str, python: str = sys.executable) -> Iterator[Served]:
+def exhibit(name: str, python: str = sys.executable, *flags: str) -> Iterator[Served]:
     """An example on two CPU workers, ready."""
 
     def build(port: int) -> ServerProcess:
-        words = ["--port", str(port), "--gpus", "none", "--cpu-workers", "2"]
+        words = ["--port", str(port), "--gpus", "none", "--cpu-workers", "2", *flags]
         return ServerProcess(
             [python, "-m", "runway_serve", str(EXAMPLES / name), *words], port=port
         )

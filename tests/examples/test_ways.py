@@ -1,0 +1,131 @@
+"""Each example answers alike one call at a time, many side by side, and over the WebSocket that the page uses."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+import pytest
+import requests
+import websocket
+from PIL import Image
+
+from tests.examples.exhibition import (
+    EXAMPLES,
+    answer,
+    exhibit,
+    fetch,
+    load_module,
+    pixels,
+    to_data_uri,
+)
+from tests.serving import Served
+
+pytest.importorskip("torch", reason="most examples are PyTorch models")
+pytestmark = [pytest.mark.torch, pytest.mark.slow]
+FETCHED = {"image_classifier", "sentence_embedding", "text_generator"}
+NAMES = [manual.parent.name for manual in sorted(EXAMPLES.glob("*/example.yml"))]
+CLIENTS = 8
+TIMES = 4  # each call, side by side; the first ones are watched and checked
+Call = tuple[str, dict[str, Any]]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_answers_do_not_depend_on_the_way(name: str, tmp_path: Path) -> None:
+    python = sys.executable
+    if name == "face_mesh":
+        python = os.environ.get("PYTHON_TENSORFLOW", "")
+        if not python:
+            pytest.skip("needs TensorFlow: PYTHON_TENSORFLOW names an interpreter that has it")
+    if name in FETCHED:
+        fetch(name)
+
+    with exhibit(name, python, "--coalesce", "off") as served:
+        calls = calls_of_exhibit(name, served, tmp_path)
+        alone = [answer(served, command, **inputs) for command, inputs in calls]
+        over_page = [last_output(served, command, inputs) for command, inputs in calls]
+    with exhibit(name, python) as served, ThreadPoolExecutor(CLIENTS) as pool:
+        beside = list(pool.map(lambda call: post(served, *call), calls * TIMES))
+
+    assert calls
+    for one, other in zip(alone, over_page, strict=True):
+        assert difference(one, other) == []
+    for one, other in zip(alone * TIMES, beside, strict=True):
+        assert difference(one, other) == []
+
+
+def calls_of_exhibit(name: str, served: Served, folder: Path) -> list[Call]:
+    """The calls that the gallery shows."""
+    exhibits = load_module(".", "exhibits")
+    show: Callable[..., Any] = getattr(exhibits, name)
+    calls: list[Call] = []
+
+    def ask(command: str, **inputs: Any) -> dict[str, Any]:
+        sent = {key: to_json(value) for key, value in inputs.items()}
+        calls.append((command, sent))
+        return {key: from_json(value) for key, value in answer(served, command, **sent).items()}
+
+    show(ask, folder)
+    return calls
+
+
+def to_json(value: Any) -> Any:
+    return to_data_uri(value) if isinstance(value, Image.Image) else value
+
+
+def from_json(value: Any) -> Any:
+    if not is_picture(value):
+        return value
+    return Image.fromarray(pixels(value).astype(np.uint8))
+
+
+def is_picture(value: Any) -> bool:
+    return isinstance(value, str) and value.startswith("data:image/")
+
+
+def post(served: Served, command: str, inputs: dict[str, Any]) -> dict[str, Any]:
+    """From any thread, unlike `Served.post`."""
+    url = f"{served.url}/{command}"
+    response = requests.post(url, json=inputs, timeout=60, proxies={"http": ""})
+    assert response.status_code == 200, response.text
+    return response.json()
+
+
+def last_output(served: Served, command: str, inputs: dict[str, Any]) -> dict[str, Any]:
+    """Of a job, as the page submits it."""
+    socket = websocket.create_connection(
+        f"ws://127.0.0.1:{served.port}/", timeout=60, http_proxy_host=None
+    )
+    with closing(socket):
+        job = {"type": "submit", "id": uuid4().hex, "command": command, "inputData": inputs}
+        socket.send(json.dumps(job))
+        output: dict[str, Any] = {}
+        while (message := json.loads(socket.recv()))["type"] != "succeeded":
+            assert message["type"] != "failed", message
+            output = message.get("outputData", output)
+    return output
+
+
+def difference(one: Any, other: Any) -> list[str]:
+    """Where two answers differ by more than the last digits of a sum, or a picture's by more than its coding."""
+    if is_picture(one) and is_picture(other):
+        first, second = pixels(one), pixels(other)
+        if first.shape != second.shape:
+            return [f"shape {first.shape} and {second.shape}"]
+        apart = float(np.abs(first - second).mean())
+        return [f"pixels differ by {apart}"] if apart > 0.5 else []
+    if isinstance(one, dict) and isinstance(other, dict) and one.keys() == other.keys():
+        return [f"{key}: {found}" for key in one for found in difference(one[key], other[key])]
+    if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        return [found for pair in zip(one, other, strict=True) for found in difference(*pair)]
+    if isinstance(one, float) and isinstance(other, float):
+        return [] if one == pytest.approx(other, rel=1e-3, abs=1e-4) else [f"{one} and {other}"]
+    return [] if one == other else [f"{one!r:.100} and {other!r:.100}"]
