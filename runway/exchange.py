@@ -228,6 +228,8 @@ def failure_body(error: RunwayError) -> dict[str, Any]:
 def failure(error: RunwayError) -> Response:
     """The response to an error."""
     response = answer(failure_body(error), error.code)
+    if isinstance(error, Refusal):
+        response.headers = {**response.headers, **error.headers}
     retry_after = getattr(error, "retry_after_s", None)
     if retry_after is not None:
         seconds = str(max(1, round(retry_after)))

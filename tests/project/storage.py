@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,7 +104,7 @@ def wheels() -> Path:
     marker = folder.with_suffix(".complete")
     folder.mkdir(parents=True, exist_ok=True)
     wheel = write_wheel(folder)
-    wanted = "\n".join([*TOOLS, *_requirements()])
+    wanted = "\n".join([*TOOLS, *requirements(wheel)])
     if not marker.is_file() or marker.read_text() != wanted:
         kind = ["--python-version", PYTHON, "--only-binary=:all:", "--dest", folder]
         succeed(sys.executable, "-m", "pip", "download", "--quiet", *kind, wheel, *TOOLS)
@@ -112,7 +113,9 @@ def wheels() -> Path:
     return folder
 
 
-def _requirements() -> list[str]:
-    from importlib.metadata import requires
-
-    return sorted(requires("runway-serve") or [])
+def requirements(wheel: Path) -> list[str]:
+    """What a wheel says that it needs."""
+    with zipfile.ZipFile(wheel) as archive:
+        name = next(name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+        lines = archive.read(name).decode().splitlines()
+    return sorted(line for line in lines if line.startswith("Requires-Dist:"))
