@@ -19,6 +19,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO, Any, cast
 
+from runway.disk import is_disk_full
+
 OPENERS = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
 MAX_READ_BYTES = (
     1 << 20
@@ -50,6 +52,7 @@ def unpack(path: str, folder: str, limits: UnpackLimits) -> None:
 
     Raises:
         ValueError: a member leads out of the folder or is a link or a device, or a limit was passed.
+        OSError: the disk is full.
     """
     deadline = time.monotonic() + limits.timeout_s
     total = 0
@@ -72,6 +75,8 @@ def unpack(path: str, folder: str, limits: UnpackLimits) -> None:
                     )
                 _write(archive, member, folder)
     except BROKEN as error:
+        if is_disk_full(error):
+            raise
         raise ValueError("archive could not be unpacked") from error
 
 

@@ -49,8 +49,8 @@ def run_setup(
     """
     if function is None:
         return None
-    values = fields.restore(options)
     try:
+        values = fields.restore(options)
         if fields.types or inspect.getfullargspec(function).args:
             return function(values)
         return function()
@@ -130,7 +130,8 @@ def _files(command: Command, policy: FilePolicy | None) -> AbstractContextManage
 
 def _call(command: Command, model: Any, call: Invocation) -> Any:
     assert command.function is not None
-    return _guarded(command.function, model, command.inputs.restore(call.inputs))
+    inputs = _guarded(command.inputs.restore, call.inputs)  # a type may be the author's own
+    return _guarded(command.function, model, inputs)
 
 
 def _values(steps: GeneratorType[Any, Any, Any]) -> Generator[Any, None, None]:
@@ -162,7 +163,7 @@ def run_batch(
         good: list[int] = []
         for index, call in enumerate(calls):
             try:
-                inputs.append(command.inputs.restore(call.inputs))
+                inputs.append(_guarded(command.inputs.restore, call.inputs))
                 good.append(index)
             except RunwayError as error:
                 results[index] = carried(error)

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from typing import IO
 from urllib.parse import quote, urljoin, urlsplit
 
+from runway.disk import is_disk_full
+
 CHUNK_BYTES = 1 << 18
 MAX_REDIRECTS = 5
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -41,6 +43,7 @@ def fetch(url: str, target: IO[bytes], limits: FetchLimits) -> None:
 
     Raises:
         ValueError: with a message for the client; it names no address that the client did not give.
+        OSError: the disk is full.
     """
     deadline = time.monotonic() + limits.timeout_s
     for _ in range(MAX_REDIRECTS + 1):
@@ -59,7 +62,7 @@ def fetch(url: str, target: IO[bytes], limits: FetchLimits) -> None:
                 raise ValueError(
                     f"download took longer than {limits.timeout_s:g} s (--download-timeout)"
                 ) from error
-            if isinstance(error, _FetchRefused):
+            if isinstance(error, _FetchRefused) or is_disk_full(error):
                 raise
             raise ValueError("file could not be downloaded") from error
         finally:

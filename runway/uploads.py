@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import IO
 
 from runway.archives import UnpackLimits, unpack
+from runway.disk import disk_full_is_told
 from runway.exchange import BadBodyError
 
 GIB = 1024**3
@@ -54,18 +55,20 @@ class Uploads:
 
         Raises:
             UploadError: it is too long (413), has no usable name, or is no safe tar archive.
+            DiskFullError: there is no room for it (503).
         """
-        directory = self._directory()
-        os.makedirs(directory, mode=0o700, exist_ok=True)
-        folder = tempfile.mkdtemp(prefix="upload-", dir=directory)
-        try:
-            path = os.path.join(folder, _plain_name(name))
-            size = self._write(path, content)
-            if is_archive:
-                path = self._unpacked(path, folder)
-        except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)
-            raise
+        with disk_full_is_told():
+            directory = self._directory()
+            os.makedirs(directory, mode=0o700, exist_ok=True)
+            folder = tempfile.mkdtemp(prefix="upload-", dir=directory)
+            try:
+                path = os.path.join(folder, _plain_name(name))
+                size = self._write(path, content)
+                if is_archive:
+                    path = self._unpacked(path, folder)
+            except BaseException:
+                shutil.rmtree(folder, ignore_errors=True)
+                raise
         self._count(folder, size)
         return path
 
