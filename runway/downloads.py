@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from runway.archives import UnpackLimits, is_tarball, unpack
+from runway.disk import disk_full_is_told
 from runway.fetch import FetchLimits, fetch
 
 GIB = 1024**3
@@ -58,7 +59,9 @@ class FileSession:
     def scratch_directory(self) -> str:
         """A folder of this session, made when first needed."""
         if self._scratch is None:
-            self._scratch = tempfile.mkdtemp(prefix="runway-files-")
+            if _scratch_root is not None:
+                os.makedirs(_scratch_root, mode=0o700, exist_ok=True)
+            self._scratch = tempfile.mkdtemp(prefix="runway-files-", dir=_scratch_root)
             with _scratch_lock:
                 _scratch_directories.add(self._scratch)
         return self._scratch
@@ -74,7 +77,14 @@ class FileSession:
 _session: ContextVar[FileSession | None] = ContextVar("runway_file_session", default=None)
 _scratch_directories: set[str] = set()
 _scratch_lock = threading.Lock()
+_scratch_root: str | None = None
 _outside = FileSession(FilePolicy())
+
+
+def keep_scratch_in(directory: str) -> None:
+    """Make the scratch folders of this process there, so that who outlives it can remove what it left."""
+    global _scratch_root  # noqa: PLW0603 - one process, one place
+    _scratch_root = directory
 
 
 @contextmanager
@@ -119,7 +129,13 @@ def download(url: str) -> str:
 
     Raises:
         ValueError: the address is refused or unreachable, or what it gives is too large, too slow or unsafe.
+        DiskFullError: there is no room for it.
     """
+    with disk_full_is_told():
+        return _downloaded(url)
+
+
+def _downloaded(url: str) -> str:
     session = _current() or _outside
     policy = session.policy
     suffix = os.path.splitext(urlsplit(url).path)[1]

@@ -20,10 +20,11 @@ from typing import Any
 
 from runway.arena import Arena
 from runway.codec import pack_one
-from runway.downloads import FilePolicy
+from runway.downloads import FilePolicy, keep_scratch_in
 from runway.exceptions import RunwayError
 from runway.launch import RunOptions
 from runway.model import RunwayModel
+from runway_serve.workers.child import scratch_path
 from runway_serve.workers.marks import OutputMarks
 from runway_serve.workers.script import NeverRanError, load_script
 from runway_serve.workers.trace import make_loop
@@ -51,6 +52,7 @@ def main() -> None:
     marks = OutputMarks()
     marks.install()
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    keep_scratch_in(scratch_path(config["address"]))
     report = Reporter(config["status_fd"])
     allowed = config["policy"]
     places = {name: tuple(allowed[name]) for name in ("allow_paths", "allow_hosts")}

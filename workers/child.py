@@ -24,6 +24,11 @@ def module_command(name: str) -> list[str]:
     return [sys.executable, *is_safe, "-m", name]
 
 
+def scratch_path(address: str) -> str:
+    """Where the worker at a ZeroMQ ipc address puts the files it fetches."""
+    return address.removeprefix("ipc://") + ".files"
+
+
 def describe_exit(code: int) -> str:
     """How a process ended, in words."""
     hint = "; out of memory?" if code == -signal.SIGKILL else ""
