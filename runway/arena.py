@@ -19,6 +19,7 @@ Bytes = np.ndarray[Any, np.dtype[np.uint8]]
 
 SHARE_BYTES = 32_768  # smaller arrays cost less as part of a message
 SMALLEST_BLOCK = 65_536
+COUNT_BYTES = 8
 
 
 class Arena:
@@ -43,16 +44,18 @@ class ArenaRoom(Arena):
     """The front's side of an arena, for any of its threads: gives out blocks, free again when the lease is garbage.
 
     Args:
-        handle: the arena's file.
-        part: 0 or 1, the half to use; a front that starts again takes the other one, as a worker may still write
-            into a block of the front before.
+        handle: the arena's file. A count at its beginning tells a front which half to use: not that of the front
+            before, as a worker may still write into one of its blocks.
     """
 
-    def __init__(self, handle: int, part: int) -> None:
+    def __init__(self, handle: int) -> None:
         super().__init__(handle)
         self._memory = self._bytes.data
-        self._next = part * self.size // 2
-        self._end = self._next + self.size // 2
+        count = self._bytes[:COUNT_BYTES].view(np.uint64)
+        part = int(count[0]) % 2
+        count += np.uint64(1)
+        self._next = part * self.size // 2 or SMALLEST_BLOCK
+        self._end = (part + 1) * self.size // 2
         self._free: dict[int, deque[int]] = defaultdict(deque)
         self._bump = threading.Lock()
         self._address = self._bytes.ctypes.data

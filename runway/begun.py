@@ -6,6 +6,7 @@ was begun failed and is not run again, what was not begun goes back into the que
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import os
 import struct
@@ -17,15 +18,19 @@ class BegunCell:
     """Eight bytes of shared memory behind a file; one process writes, any may read.
 
     Args:
-        path: the file, made and zeroed if `create`.
+        path: the file, made anew if `create`; who still has the cell of a process before keeps that one.
     """
 
     def __init__(self, path: str, create: bool = False) -> None:
-        flags = os.O_RDWR | (os.O_CREAT | os.O_TRUNC if create else 0)
-        handle = os.open(path, flags, 0o600)
+        if create:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
+        handle = os.open(path, os.O_RDWR | (os.O_CREAT | os.O_EXCL if create else 0), 0o600)
         try:
-            if create:
-                os.ftruncate(handle, _CELL.size)
+            if (
+                create
+            ):  # written, not stretched: without room on the disk a mapped hole is a SIGBUS later
+                os.write(handle, bytes(_CELL.size))
             self._memory = mmap.mmap(handle, _CELL.size)
         finally:
             os.close(handle)

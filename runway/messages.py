@@ -45,7 +45,7 @@ class RunBatch:
         """The message of a wire dict."""
         command = wire["command"]
         tasks = [
-            (task_id, Invocation(command, inputs, formats, is_stream, request))
+            (int(task_id), Invocation(command, dict(inputs), dict(formats), is_stream, request))
             for task_id, inputs, formats, is_stream, request in wire["tasks"]
         ]
         room = wire["room"]
@@ -93,6 +93,43 @@ class Outcome:
         """The message of a wire tuple."""
         task_id, value, progress, final, error = wire
         return cls(task_id, Output(value, progress, final) if error is None else from_wire(error))
+
+
+def read_by_worker(wire: Any) -> RunBatch | RunSetup | CancelTasks:
+    """The message that the front sent.
+
+    Raises:
+        ValueError: it is none.
+    """
+    try:
+        if wire["op"] == "batch":
+            return RunBatch.from_wire(wire)
+        if wire["op"] == "setup":
+            return RunSetup(wire["generation"], dict(wire["options"]))
+        if wire["op"] == "cancel":
+            return CancelTasks([int(task_id) for task_id in wire["tasks"]])
+    except (KeyError, TypeError, IndexError, OverflowError) as error:
+        raise ValueError(f"not a message of the front: {error!r}") from error
+    raise ValueError(f"not a message of the front: {wire['op']!r}")
+
+
+def read_by_front(wire: Any) -> dict[str, Any]:
+    """The message that a worker sent, its outcomes and its error as objects.
+
+    Raises:
+        ValueError: it is none.
+    """
+    try:
+        if wire["op"] == "outcomes":
+            items = [Outcome.from_wire(item) for item in wire["items"]]
+            run_s, lanes = float(wire["run_s"]), int(wire["lanes"])
+            return {**wire, "items": items, "done": wire["done"], "run_s": run_s, "lanes": lanes}
+        if wire["op"] == "setup_done":
+            error = wire["error"]
+            return {**wire, "error": None if error is None else from_wire(error)}
+    except (KeyError, TypeError, IndexError, OverflowError) as error:
+        raise ValueError(f"not a message of a worker: {error!r}") from error
+    raise ValueError(f"not a message of a worker: {wire['op']!r}")
 
 
 def outcomes(

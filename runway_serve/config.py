@@ -83,7 +83,6 @@ class FrontConfig:
     token_digests: tuple[str, ...] = ()
     origins: tuple[str, ...] | None = None
     http_limits: Mapping[str, Any] = field(default_factory=dict)
-    starts: int = 0
 
     @classmethod
     def of(

@@ -64,6 +64,7 @@ class WorkerEntry:
     batches: deque[GivenBatch] = field(default_factory=deque)
     setup: asyncio.Future[RunwayError | None] | None = None
     is_reserved: bool = False
+    is_condemned: bool = False  # will be killed; it may end what it was sent before that happens
     must_end_at: float | None = None
     lanes: dict[str, int] = field(default_factory=dict)  # calls it wants at once, by command
 
@@ -80,6 +81,11 @@ class WorkerEntry:
                 left.append((batch.command, list(batch.tasks.values())))
         return left
 
+    def begun_tasks(self) -> list[Task]:
+        """The tasks that it has begun and not answered as a batch."""
+        unbegun = {task.id for _, tasks in self.unbegun() for task in tasks}
+        return [task for task in self.given() if task.id not in unbegun]
+
     def given(self) -> Iterator[Task]:
         """The tasks it was sent and has not answered as a batch."""
         for batch in self.batches:
@@ -88,12 +94,12 @@ class WorkerEntry:
     @property
     def is_idle(self) -> bool:
         """Whether it can be given a batch to run now."""
-        return not self.batches and not self.is_reserved
+        return not (self.batches or self.is_reserved or self.is_condemned)
 
     @property
     def can_look_ahead(self) -> bool:
         """Whether it can be given a batch to run next."""
-        return len(self.batches) == 1 and not self.is_reserved
+        return len(self.batches) == 1 and not (self.is_reserved or self.is_condemned)
 
 
 class Crew:
@@ -124,9 +130,6 @@ class Crew:
         self._context: zmq.Context[Any] = zmq.Context()
         self._entries: dict[str, WorkerEntry] = {}
         self._arena = arena
-        self._condemned: dict[
-            int, WorkerLink
-        ] = {}  # keeps what a process that still dies may write into
         self.snapshot: list[Mapping[str, Any]] = []  # lost workers included
         self.has_gpu = False
         self.has_failed = False
@@ -135,7 +138,7 @@ class Crew:
         return iter(self._entries.values())
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return sum(not worker.is_condemned for worker in self._entries.values())
 
     def __contains__(self, worker: WorkerEntry) -> bool:
         return self._entries.get(worker.name) is worker
@@ -145,10 +148,8 @@ class Crew:
         self.snapshot = workers
         self.has_gpu = any(entry["device"]["kind"] != "cpu" for entry in workers)
         self.has_failed = all(entry["state"] == "failed" for entry in workers)
-        alive = {entry["pid"] for entry in workers}
-        self._condemned = {p: link for p, link in self._condemned.items() if p in alive}
         for entry in workers:
-            is_alive = entry["state"] == "ready" and entry["pid"] not in self._condemned
+            is_alive = entry["state"] == "ready"
             known = self._entries.get(entry["name"])
             if known is not None and (not is_alive or known.pid != entry["pid"]):
                 self._drop(known, entry["reason"])
@@ -157,14 +158,14 @@ class Crew:
                 self._adopt(entry)
 
     def condemn(self, worker: WorkerEntry, reason: str, cause: str) -> None:
-        """Have a worker killed, and use it no more: snapshots may still call it ready for a moment.
+        """Have a worker killed, and give it no more work. What it was sent stays with it until it is gone.
 
-        The log and the clients are told the reason; `cause` is the same in one word, for the count of restarts.
+        Until then it may begin the next of its calls, and nobody could tell. The log and the clients are told the
+        reason; `cause` is the same in one word, for the count of restarts.
         """
-        self._condemned[worker.pid] = worker.link
-        told = {"op": "kill", "worker": worker.name, "reason": reason, "cause": cause}
-        self._tell_supervisor(told)
-        self._drop(worker, reason)
+        worker.is_condemned, worker.must_end_at = True, None
+        told = {"op": "kill", "worker": worker.name, "pid": worker.pid}
+        self._tell_supervisor({**told, "reason": reason, "cause": cause})
 
     def _adopt(self, entry: Mapping[str, Any]) -> None:
         def hear(message: Mapping[str, Any]) -> None:

@@ -18,7 +18,7 @@ from runway.engine import Cancel, Engine, Listener
 from runway.exceptions import RunwayError
 from runway.execution import Invocation, Output
 from runway.manifest import Manifest
-from runway.messages import CancelTasks, Outcome
+from runway.messages import CancelTasks
 from runway_serve.batching.queue import LaneFullError
 from runway_serve.config import FrontConfig
 from runway_serve.crew import Crew, Task, WorkerEntry
@@ -50,7 +50,7 @@ class Dispatcher(Engine):
         self._loop = loop
         self._thread = get_ident()
         self._tell_supervisor = tell_supervisor
-        arena = None if config.arena_fd is None else ArenaRoom(config.arena_fd, config.starts % 2)
+        arena = None if config.arena_fd is None else ArenaRoom(config.arena_fd)
         decode_into(arena)
         self._crew = Crew(loop, self._hear, self._on_joined, self._on_left, tell_supervisor, arena)
         self._setups = SetupRounds(
@@ -260,8 +260,7 @@ class Dispatcher(Engine):
         if message["op"] == "setup_done":
             self._setups.hear(worker, message)
             return
-        for item in message["items"]:
-            outcome = Outcome.from_wire(item)
+        for outcome in message["items"]:
             task = self._tasks.get(outcome.task_id)
             if task is not None:
                 self._note_outcome(task, outcome.event)

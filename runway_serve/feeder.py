@@ -104,7 +104,7 @@ class Feeder:
     def take_back(self, worker: WorkerEntry, now: float) -> list[Task]:
         """The tasks that a dead worker had begun; what it had not goes back to the front of its lane."""
         unbegun = worker.unbegun()
-        lost = set(worker.given()).difference(*(tasks for _, tasks in unbegun))
+        lost = set(worker.begun_tasks())
         for batch in worker.batches:
             begun = len(lost.intersection(batch.tasks.values()))
             if begun:

@@ -14,7 +14,6 @@ import shutil
 import signal
 import subprocess
 import time
-from dataclasses import replace
 from pathlib import Path
 
 from runway_serve.config import FrontConfig
@@ -40,7 +39,6 @@ class FrontProcess:
         self._config = config
         self._process: subprocess.Popen[bytes] | None = None
         self._due = 0.0
-        self._starts = 0
 
     def keep_alive(self, now: float) -> None:
         """Start the front if it does not run; after a loss not before `RESTART_S`."""
@@ -62,9 +60,7 @@ class FrontProcess:
         self._end_group()
 
     def _start(self) -> None:
-        config = replace(self._config, starts=self._starts)
-        self._starts += 1
-        settings = {FRONT_CONFIG_VARIABLE: json.dumps(config.to_dict())}
+        settings = {FRONT_CONFIG_VARIABLE: json.dumps(self._config.to_dict())}
         handles = [self._config.listen_fd, self._config.arena_fd]
         self._process = subprocess.Popen(
             module_command("runway_serve.front"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -14,6 +15,7 @@ import zmq
 
 from runway.arena import ArenaRoom, Bytes
 from runway.codec import Packer, unpack
+from runway.messages import read_by_front
 
 logger = logging.getLogger(__name__)
 EVENTS, POLLIN = (
@@ -56,6 +58,8 @@ class WorkerLink:
         self._socket = context.socket(zmq.DEALER)
         self._socket.set_hwm(0)
         self._socket.setsockopt(zmq.LINGER, 0)
+        # The successor of a dead worker binds the same address; what was sent to the one is not for the other.
+        self._socket.setsockopt(zmq.RECONNECT_IVL, -1)
         self._socket.connect(address)
         self._fd = self._socket.getsockopt(zmq.FD)
         loop.add_reader(self._fd, self._read)
@@ -97,12 +101,13 @@ class WorkerLink:
         raise ValueError(f"{size} bytes at {offset} are in no batch's room")
 
     def send(self, message: Mapping[str, Any]) -> None:
-        """Send a message; it waits in the socket until the worker takes it."""
+        """Send a message; it waits in the socket until the worker takes it, and is dropped if that is dead."""
         frames = self._packer.pack(message)
-        if len(frames) == 1:
-            self._socket.send(frames[0])
-        else:
-            self._socket.send_multipart(frames, copy=False)
+        with contextlib.suppress(zmq.Again):  # nobody is there; the supervisor is about to say so
+            if len(frames) == 1:
+                self._socket.send(frames[0], zmq.NOBLOCK)
+            else:
+                self._socket.send_multipart(frames, zmq.NOBLOCK, copy=False)
         if not self._is_reading:
             self._read()  # a send may have eaten the edge that announced an answer
 
@@ -122,7 +127,7 @@ class WorkerLink:
         while not self._socket.closed and self._socket.getsockopt(EVENTS) & POLLIN:
             frames = self._socket.recv_multipart(zmq.NOBLOCK, copy=False)
             try:
-                message = unpack([frame.buffer for frame in frames], self._look_up)
+                message = read_by_front(unpack([frame.buffer for frame in frames], self._look_up))
             except ValueError as error:
                 logger.warning("front dropped a message: %s", error)
                 continue

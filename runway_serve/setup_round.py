@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from runway.exceptions import RunwayError, from_wire
+from runway.exceptions import RunwayError
 from runway.messages import RunSetup
 from runway_serve.crew import Crew, WorkerEntry
 from runway_serve.errors import DeadlineError, UnavailableError, WorkerLostError
@@ -79,8 +79,7 @@ class SetupRounds:
     def hear(self, worker: WorkerEntry, message: Mapping[str, Any]) -> None:
         """A worker's setup ended."""
         if worker.setup is not None and not worker.setup.done():
-            error = message["error"]
-            worker.setup.set_result(None if error is None else from_wire(error))
+            worker.setup.set_result(message["error"])
 
     async def note_freed(self) -> None:
         """A worker ended its batch or is gone."""
@@ -91,7 +90,8 @@ class SetupRounds:
         if not len(self._crew):
             raise UnavailableError("No worker is ready yet.")
         generation = self.generation + 1
-        first, *others = sorted(self._crew, key=lambda worker: not worker.is_idle)
+        living = [worker for worker in self._crew if not worker.is_condemned]
+        first, *others = sorted(living, key=lambda worker: not worker.is_idle)
         error = await self._set_up(first, generation, options)
         if error is not None:
             raise error
@@ -101,14 +101,17 @@ class SetupRounds:
         for worker, failed in zip(others, results, strict=True):
             if failed is not None and worker in self._crew:
                 self._crew.condemn(worker, failed.message, "setup_failed")
-        self._announce([first, *(w for w in others if w in self._crew)])
+        self._announce([first, *(w for w in others if self._is_fit(w))])
 
     async def _catch_up(self, worker: WorkerEntry) -> None:
         assert self._options is not None
         failed = await self._set_up(worker, self.generation, self._options)
         if failed is not None and worker in self._crew:
             self._crew.condemn(worker, failed.message, "setup_failed")
-        self._announce([worker] if worker in self._crew else [])
+        self._announce([worker] if self._is_fit(worker) else [])
+
+    def _is_fit(self, worker: WorkerEntry) -> bool:
+        return worker in self._crew and not worker.is_condemned
 
     async def _set_up(
         self, worker: WorkerEntry, generation: int, options: Mapping[str, Any]

@@ -205,7 +205,8 @@ class Supervisor:
                 if worker.name in names:
                     worker.generation = generation
         elif message["op"] == "kill":
-            self._pool.kill(message["worker"], message["reason"], message["cause"])
+            pid, reason, cause = message["pid"], message["reason"], message["cause"]
+            self._pool.kill(message["worker"], reason, cause, pid)
         elif message["op"] == "drained":
             self._drain_until = 0.0
 

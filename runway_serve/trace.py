@@ -79,7 +79,7 @@ class TracedDispatcher(Dispatcher):
     def _hear(self, worker: WorkerEntry, message: Mapping[str, Any]) -> None:
         received = perf_counter()
         for item in message.get("items", ()):
-            task = self._tasks.get(item[0])
+            task = self._tasks.get(item.task_id)
             asked = None if task is None else _exchange_of(task)
             if asked is not None:
                 asked.marks["received"] = received

@@ -19,7 +19,16 @@ from runway.downloads import FilePolicy
 from runway.exceptions import RunwayError
 from runway.execution import Invocation, carried, run_batch, run_command, stream_command
 from runway.manifest import Command
-from runway.messages import Outcome, RunBatch, TaskId, outcomes, setup_done
+from runway.messages import (
+    CancelTasks,
+    Outcome,
+    RunBatch,
+    RunSetup,
+    TaskId,
+    outcomes,
+    read_by_worker,
+    setup_done,
+)
 from runway.model import RunwayModel
 from runway_serve.batching.coalesce.coalescer import Coalescer
 from runway_serve.workers.marks import OutputMarks
@@ -63,7 +72,7 @@ class WorkerLoop:
         self._look_up = arena.at if arena is not None else None
         self._room = RoomWriter(arena)
         self._packer = Packer(place=self._room.place)
-        self._inbox: deque[tuple[bytes, dict[str, Any]]] = deque()
+        self._inbox: deque[tuple[bytes, RunBatch | RunSetup]] = deque()
         self._cancelled: set[TaskId] = set()
         self._coalescer = Coalescer(lanes, [("log mark", self._marks.read, self._marks.write)])
         self._begun = BegunCell(cell_path(address), create=True)
@@ -89,13 +98,13 @@ class WorkerLoop:
                 front, message = self._inbox.popleft()
                 self._handle(front, message)
 
-    def _handle(self, front: bytes, message: dict[str, Any]) -> None:
-        if message["op"] == "batch":
-            self._run_batch(front, RunBatch.from_wire(message))
-            if not self._inbox:  # else it may be the next batch that has lost a call
-                self._cancelled.clear()
-        elif message["op"] == "setup":
-            self._run_setup(front, message["generation"], message["options"])
+    def _handle(self, front: bytes, message: RunBatch | RunSetup) -> None:
+        if isinstance(message, RunSetup):
+            self._run_setup(front, message.generation, message.options)
+            return
+        self._run_batch(front, message)
+        if not self._inbox:  # else it may be the next batch that has lost a call
+            self._cancelled.clear()
 
     def _run_setup(self, front: bytes, generation: int, options: Mapping[str, Any]) -> None:
         error = None
@@ -194,14 +203,13 @@ class WorkerLoop:
                 return
             flags = zmq.NOBLOCK
             try:
-                message = unpack([frame.buffer for frame in frames], self._look_up)
-                operation = message["op"]
-                if operation == "cancel":
-                    self._cancelled.update(message["tasks"])
-            except (ValueError, KeyError, TypeError, IndexError) as error:
+                message = read_by_worker(unpack([frame.buffer for frame in frames], self._look_up))
+            except ValueError as error:
                 logger.warning("worker dropped a message: %s", error)
                 continue
-            if operation != "cancel":
+            if isinstance(message, CancelTasks):
+                self._cancelled.update(message.task_ids)
+            else:
                 self._inbox.append((front.bytes, message))
 
     def _send(self, front: bytes, message: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ import contextlib
 import json
 import logging
 import os
+import shutil
 import signal
 import struct
 import subprocess
@@ -26,6 +27,7 @@ from runway_serve.workers.child import (
     exit_kind,
     kill_group,
     module_command,
+    scratch_path,
 )
 from runway_serve.workers.devices import Device
 from runway_serve.workers.output import pump
@@ -125,10 +127,10 @@ class WorkerPool:
         ]
         return min(moments, default=None)
 
-    def kill(self, name: str, reason: str, cause: str) -> None:
-        """SIGKILL a worker; `reap` will see it gone and have it replaced. `cause` is the reason in one word."""
+    def kill(self, name: str, reason: str, cause: str, pid: int | None = None) -> None:
+        """SIGKILL a worker, if it still has that pid; `reap` will see it gone. `cause` is the reason in one word."""
         for worker in self.states:
-            if worker.name == name and worker.process is not None:
+            if worker.name == name and worker.process is not None and pid in (None, worker.pid):
                 worker.kill_reason, worker.cause = reason, cause
                 kill_group(worker.process.pid, signal.SIGKILL)
 
@@ -251,9 +253,7 @@ class WorkerPool:
                 worker.failures = self._line.setup_attempts
         elif event == "warmup_failed":
             worker.error, worker.cause = report["error"]["message"], "warmup_failed"
-            if (
-                not worker.restarts
-            ):  # the operator's file does not fit the model; later, it did once
+            if not worker.restarts:  # the operator's file does not fit; later, it did once
                 worker.failures = self._line.setup_attempts
         elif event == "load_failed":
             worker.error = report["message"].strip()
@@ -266,6 +266,7 @@ class WorkerPool:
         was_ready = worker.state == "ready"
         assert worker.process is not None
         kill_group(worker.process.pid, signal.SIGKILL)  # children that it left behind
+        shutil.rmtree(scratch_path(worker.address), ignore_errors=True)
         if worker.process.stdin is not None:
             with contextlib.suppress(BrokenPipeError):
                 worker.process.stdin.close()
