@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import tarfile
 import threading
 import time
@@ -179,10 +180,9 @@ def test_what_was_fetched_goes_with_its_request(careful: Served, files: str):
     assert careful.post("list", {"d": f"{files}/good"}).json() == {"n": ["a", "two"]}
     error_of(careful.post("list", {"d": f"{files}/parent"}), 400)
 
-    import tempfile
-
-    folder = Path(tempfile.gettempdir())
-    wait_for(lambda: not list(folder.glob("runway-files-*")))
+    folder = Path(os.environ["TMPDIR"])  # of this run of the tests
+    assert list(folder.glob("runway-serve-*/worker-0.files")), "the place where it was"
+    wait_for(lambda: not list(folder.glob("runway-serve-*/*.files/*")))
 
 
 @case(34)
