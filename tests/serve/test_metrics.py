@@ -136,12 +136,12 @@ def test_restarts_are_counted_by_what_ended_the_worker():
     with serve(LIFE, *CPU, "1", "--command-timeout", "0.5") as server:
 
         def restarted(reason: str) -> Samples:
+            labels = {"worker": "worker-0", "device": "cpu"}
             return wait_for(
                 server,
                 lambda found: (
-                    value(found, "worker_restarts_total", device="cpu", reason=reason) == 1
-                    and value(found, "worker_state", worker="worker-0", device="cpu", state="ready")
-                    == 1
+                    value(found, "worker_restarts_total", **labels, reason=reason) == 1
+                    and value(found, "worker_state", **labels, state="ready") == 1
                 ),
             )
 
