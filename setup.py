@@ -34,6 +34,7 @@ EXTRAS = {
     "tensorflow": ["tensorflow>=2.15"],
     "ray": ["ray[serve]>=2.9"],
     "plot": ["matplotlib>=3.8"],
+    "top": ["rich>=13"],
     "dev": [
         "axe-playwright-python>=0.1.4",
         "bandit>=1.8",
@@ -49,6 +50,7 @@ EXTRAS = {
         "pytest>=8.0",
         "pytest-timeout>=2.3",
         "requests>=2.31",
+        "rich>=13",
         "ruff>=0.6",
         "schemathesis>=4.4",
         "scikit-image>=0.22",
@@ -75,6 +77,7 @@ setup(
         "runway_serve.bench",
         "runway_serve.examples",
         "runway_serve.project",
+        "runway_serve.top",
         "runway_serve.workers",
         "runway_serve.batching",
         "runway_serve.batching.coalesce",
