@@ -46,6 +46,7 @@ EXTRAS = {
         "openapi-spec-validator>=0.7",
         "pip-audit>=2.7",
         "playwright>=1.48",
+        "promql-parser>=0.8",
         "psutil>=5.9",
         "pytest>=8.0",
         "pytest-timeout>=2.3",
