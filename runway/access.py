@@ -10,6 +10,7 @@ import hmac
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 from runway.exceptions import Refusal
 
@@ -147,5 +148,5 @@ def _token(method: str, headers: Mapping[str, str]) -> str:
     if method == WEBSOCKET:  # where pages cannot set a header
         for name in headers.get("sec-websocket-protocol", "").split(","):
             if name.strip().startswith(TOKEN_PROTOCOL):
-                return name.strip().removeprefix(TOKEN_PROTOCOL)
+                return unquote(name.strip().removeprefix(TOKEN_PROTOCOL))
     return ""

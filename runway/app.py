@@ -12,7 +12,7 @@ from typing import Any
 from flask import Flask, g, request
 from flask import Response as FlaskResponse
 from flask_cors import CORS
-from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
 
 from runway import exchange
 from runway.access import UNAUTHORIZED
@@ -140,7 +140,7 @@ def _add_error_handlers(app: Flask, max_body_bytes: int) -> None:
         return response
 
     def on_runway_error(error: RunwayError) -> FlaskResponse:
-        return _flask(exchange.failure(error))
+        return _flask(exchange.failure(error, _own_id()))
 
     def on_any_error(error: Exception) -> FlaskResponse:
         app.logger.exception("%s %s failed", request.method, request.path)
@@ -184,7 +184,10 @@ def _own_id() -> str:
 
 def _body(limit: int) -> bytes:
     """The body of the request; Flask itself would cut a chunked one off at the limit without a word."""
-    body = request.get_data()
+    try:
+        body = request.get_data()
+    except RequestEntityTooLarge:
+        raise exchange.body_too_large(limit) from None
     if len(body) >= limit and request.environ["wsgi.input"].read(1):
         raise exchange.body_too_large(limit)
     return body

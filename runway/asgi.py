@@ -95,18 +95,19 @@ class RunwayASGI:
             return
         self._sockets += 1
         try:
+            offered = SUBPROTOCOL in scope.get("subprotocols", ())
+            chosen = SUBPROTOCOL if offered else None
             if scope["path"] == "/ui/watch":
-                await self._watch.serve(scope, receive, send)
+                await self._watch.serve(scope, receive, send, chosen)
             elif scope["path"] == "/":
-                await self._serve_jobs(scope, receive, send)
+                await self._serve_jobs(receive, send, chosen)
             else:
                 await send({"type": "websocket.close", "code": 1008})
         finally:
             self._sockets -= 1
 
-    async def _serve_jobs(self, scope: Scope, receive: Receive, send: Send) -> None:
-        offered = SUBPROTOCOL in scope.get("subprotocols", ())
-        await send({"type": "websocket.accept", "subprotocol": SUBPROTOCOL if offered else None})
+    async def _serve_jobs(self, receive: Receive, send: Send, subprotocol: str | None) -> None:
+        await send({"type": "websocket.accept", "subprotocol": subprotocol})
         jobs = JobConnection(
             self._engine, self._used_ids, self._pool.run, send, self._limits.max_websocket_jobs
         )

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import logging
 import math
-import sys
 import time
 import zlib
 from collections.abc import Mapping
@@ -27,8 +27,10 @@ from runway.execution import Invocation, Output
 from runway.jsonable import to_json
 from runway.manifest import Command, Manifest
 
+logger = logging.getLogger(__name__)
 JSON_HEADERS: Mapping[str, str] = MappingProxyType({"Content-Type": "application/json"})
 LONG_JSON_HEADERS = MappingProxyType({**JSON_HEADERS, "Vary": "Accept-Encoding"})
+FAULT = 500  # the model or its worker failed; higher codes tell of a server that is busy
 COMPRESS_MIN_BYTES = 500
 COMPRESS_LEVEL = 4  # base64 shrinks by a quarter at any level; higher ones only cost time
 MAX_BODY_BYTES = 128 << 20
@@ -215,19 +217,24 @@ def _after_writing(value: Any, room: int) -> int:
     return room
 
 
-def failure_body(error: RunwayError) -> dict[str, Any]:
-    """What a client is told of an error, which is also printed to stderr as the SDK always did."""
+def failure_body(error: RunwayError, request: str | None = None) -> dict[str, Any]:
+    """What a client is told of an error, which is also logged, as the SDK always printed it.
+
+    A process that did not set logging up prints it to stderr. `request` is the request's id.
+    """
     if isinstance(error, Refusal):
         return error.to_response()
     body = error.to_response()
-    if body["traceback"]:
-        print("\n".join([error.message, *body["traceback"]]), file=sys.stderr, flush=True)
+    if body["traceback"] or error.code == FAULT:  # not each call that a full queue turned away
+        level = logging.ERROR if error.code >= FAULT else logging.WARNING
+        text = "\n".join([error.message, *body["traceback"]])
+        logger.log(level, "%s", text, extra={"request_id": request})
     return body
 
 
-def failure(error: RunwayError) -> Response:
-    """The response to an error."""
-    response = answer(failure_body(error), error.code)
+def failure(error: RunwayError, request: str | None = None) -> Response:
+    """The response to an error of the request with this id."""
+    response = answer(failure_body(error, request), error.code)
     if isinstance(error, Refusal):
         response.headers = {**response.headers, **error.headers}
     retry_after = getattr(error, "retry_after_s", None)

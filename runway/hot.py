@@ -258,7 +258,7 @@ class HotExchange:
 
     def _fail(self, error: BaseException) -> None:
         if isinstance(error, RunwayError):
-            response = exchange.failure(error)
+            response = exchange.failure(error, self.request_id)
         else:
             logger.error("POST /%s failed", self._command.name, exc_info=error)
             response = exchange.answer({"error": HTTP_ERRORS[500]}, 500)

@@ -72,7 +72,7 @@ class JobRoutes:
             else:
                 await self._serve_job(scope, receive, answer)
         except RunwayError as error:
-            await answer.send(exchange.failure(error))
+            await answer.send(exchange.failure(error, answer.request_id))
         except ClientLeftError:
             pass
 
@@ -84,7 +84,11 @@ class JobRoutes:
         is_kept = wants_job(headers)
         limit = self._hot.max_body_bytes
         with _Held(self._hot) as held:
-            body = await _read_body(headers, receive, limit, held)
+            try:
+                body = await _read_body(headers, receive, limit, held)
+            except RunwayError as error:
+                self._hot.engine.note_refused(command.name, error.code)
+                raise
             job = await self._jobs.submit(
                 command.name,
                 headers,

@@ -19,7 +19,7 @@ import orjson
 
 from runway import exchange
 from runway.engine import Cancel, Engine
-from runway.exceptions import RunwayError
+from runway.exceptions import Refusal, RunwayError
 from runway.execution import Invocation, Output
 
 logger = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ class JobPolicy:
     timeout_s: float = 3600.0
 
 
-class TooManyJobsError(RunwayError):
+class TooManyJobsError(Refusal):
     """As many jobs as the server keeps are running; the client should come back later."""
 
     code = 503
@@ -166,7 +166,11 @@ class Job:
             self._fail(RunwayError("Internal server error."))
 
     def _fail(self, error: RunwayError) -> None:
-        self._error = {"code": error.code, "traceback": [], **exchange.failure_body(error)}
+        self._error = {
+            "code": error.code,
+            "traceback": [],
+            **exchange.failure_body(error, self._call.request_id),
+        }
         self._end(FAILED)
 
     def _end(self, status: str) -> None:
@@ -248,7 +252,7 @@ class Jobs:
         job = Job(call, self._in_thread, self._note_change if keep else _ignore)
         if keep:
             invocation.timeout_s = self._policy.timeout_s
-            self._make_room_for_one()
+            self._make_room_for_one(name)
         job.start(self._engine, invocation)
         if keep:
             self._running[job.id] = job
@@ -264,8 +268,10 @@ class Jobs:
         job.cancel()
         self._forget(job.id)
 
-    def _make_room_for_one(self) -> None:
+    def _make_room_for_one(self, command: str) -> None:
         if len(self._running) >= self._policy.max_jobs:
+            self._engine.note_refused(command, TooManyJobsError.code)
+            self._engine.note_turned_away("jobs")
             raise TooManyJobsError(self._policy.max_jobs)
         while self._ended and len(self._running) + len(self._ended) >= self._policy.max_jobs:
             self._forget(next(iter(self._ended)))

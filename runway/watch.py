@@ -57,12 +57,13 @@ class Watch:
         scope: Message,
         receive: Callable[[], Awaitable[Message]],
         send: Callable[[Message], Awaitable[None]],
+        subprotocol: str | None = None,
     ) -> None:
         """Send a page the last call of its command, each time after it asked for the next."""
         if not _is_own_page(scope):
             await send({"type": "websocket.close", "code": 1008})
             return
-        await send({"type": "websocket.accept"})
+        await send({"type": "websocket.accept", "subprotocol": subprotocol})
         query = parse_qs(scope.get("query_string", b"").decode("latin1"))
         page = _Page(query.get("command", [""])[0], asyncio.get_running_loop())
         self._pages.add(page)

@@ -20,6 +20,7 @@ from runway import exchange
 from runway.engine import Cancel, Engine
 from runway.exceptions import RunwayError
 from runway.execution import Output
+from runway.request_ids import HEADER, request_id
 
 REMEMBERED_IDS = (
     100_000  # an id that was ever used is ignored; memory for that has to end somewhere
@@ -149,8 +150,10 @@ class JobConnection:
     async def _run(self, job_id: str, message: dict[str, Any]) -> None:
         began = time.monotonic()
         cancel: Cancel | None = None
+        own_id = request_id({HEADER: job_id})
         try:
             call = self._open(message)
+            call.request_id = own_id
             events: asyncio.Queue[Output | RunwayError] = asyncio.Queue()
             loop = asyncio.get_running_loop()
 
@@ -181,7 +184,7 @@ class JobConnection:
             await self._send(job_id, "succeeded", timeElapsed=elapsed)
         except RunwayError as error:
             cancel = None
-            body = exchange.failure_body(error)
+            body = exchange.failure_body(error, own_id)
             await self._send(
                 job_id, "failed", error=body["error"], traceback=body.get("traceback", [])
             )

@@ -20,6 +20,10 @@ from runway.downloads import FilePolicy, FileSession
 from runway.uploads import Uploads
 
 FOLDER = Path(__file__).parent / "ui"
+INDEX = "index.html"
+OPTIONAL_ROUTES = frozenset(
+    {"/ready", "/metrics"}
+)  # of runway-serve; the page is told, or it would ask in vain
 CONTENT_TYPES = {
     ".html": "text/html; charset=utf-8",
     ".css": "text/css; charset=utf-8",
@@ -57,11 +61,15 @@ def add_workspace(app: Flask, uploads_directory: str | None = None) -> None:
     """
     uploads = Uploads((lambda: uploads_directory) if uploads_directory else _own_directory)
 
-    def page(name: str = "index.html") -> FlaskResponse:
+    def page(name: str = INDEX) -> FlaskResponse:
         path = page_files().get(name)
         if path is None:
             raise NotFound
         content = path.read_bytes()
+        if name == INDEX:
+            routes = sorted(OPTIONAL_ROUTES & {rule.rule for rule in app.url_map.iter_rules()})
+            names = " ".join(route[1:] for route in routes)
+            content = content.replace(b'data-routes=""', f'data-routes="{names}"'.encode(), 1)
         headers = {**HEADERS, "Content-Type": CONTENT_TYPES[path.suffix]}
         response = FlaskResponse(content, headers=headers)
         response.set_etag(hashlib.sha256(content).hexdigest()[:32], weak=True)

@@ -26,6 +26,7 @@ SUBCOMMANDS = {
     "check": "runway_serve.project.check",
     "examples": "runway_serve.examples.cli",
     "run": "runway_serve.project.run",
+    "top": "runway_serve.top.cli",
 }
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import platform
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -129,22 +128,19 @@ def _worker_families(workers: Sequence[Mapping[str, Any]]) -> Iterator[Metric]:
         "1 for the state a worker is in, 0 for the others.",
         labels=["worker", "device", "state"],
     )
-    restarts: Counter[tuple[str, str]] = Counter()
-    for worker in workers:
-        device = _device(worker)
-        for state in WORKER_STATES:
-            states.add_metric([worker["name"], device, state], float(worker["state"] == state))
-        for reason, count in worker["restarts"].items():
-            restarts[device, reason] += count
-    yield states
-    family = CounterMetricFamily(
+    restarts = CounterMetricFamily(
         "runway_worker_restarts",
         "Workers that ended and were replaced, by what ended them.",
-        labels=["device", "reason"],
+        labels=["worker", "device", "reason"],
     )
-    for (device, reason), count in restarts.items():
-        family.add_metric([device, reason], count)
-    yield family
+    for worker in workers:
+        name, device = worker["name"], _device(worker)
+        for state in WORKER_STATES:
+            states.add_metric([name, device, state], float(worker["state"] == state))
+        for reason, count in worker["restarts"].items():
+            restarts.add_metric([name, device, reason], count)
+    yield states
+    yield restarts
 
 
 def _gpu_families(found: Mapping[str, Mapping[str, float]]) -> Iterator[Metric]:

@@ -90,6 +90,7 @@ class Tallies:
                 "pending_bytes",
                 "connections",
                 "websockets",
+                "jobs",
                 "too_slow",
                 "unauthorized",
                 "foreign_origin",

@@ -29,7 +29,21 @@ class JsonFormatter(logging.Formatter):
         text = record.getMessage()
         if record.exc_info:
             text += "\n" + self.formatException(record.exc_info)
-        return json_line(record.levelname, self._process, text, record.created)
+        request = getattr(record, "request_id", None)
+        return json_line(record.levelname, self._process, text, record.created, request)
+
+
+class TextFormatter(logging.Formatter):
+    """A record as text; what is about one request has its id before it, as workers' lines do."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line, or several with a traceback."""
+        request = getattr(record, "request_id", None)
+        if request is not None:
+            record = logging.makeLogRecord(
+                {**record.__dict__, "msg": f"{request} | {record.getMessage()}", "args": None}
+            )
+        return super().format(record)
 
 
 class JsonLines(io.TextIOBase):
@@ -62,7 +76,7 @@ def is_json() -> bool:
 def configure(process: str) -> None:
     """Set up the logging of this process, which is called `process` in JSON lines."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonFormatter(process) if is_json() else logging.Formatter(TEXT))
+    handler.setFormatter(JsonFormatter(process) if is_json() else TextFormatter(TEXT))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     if is_json():
         sys.stderr = JsonLines(process, sys.stderr)

@@ -157,3 +157,12 @@ def test_the_oldest_upload_goes_when_the_sum_is_too_large(tmp_path):
     paths = [uploads.keep("a", io.BytesIO(b"x" * 10), is_archive=False) for _ in range(3)]
 
     assert [Path(path).exists() for path in paths] == [False, True, True]
+
+
+def test_the_page_is_told_which_routes_a_server_has_beyond_the_sdks():
+    assert b'data-routes=""' in RunwayModel().app.test_client().get("/ui/").data
+
+    model = RunwayModel()
+    model.app.add_url_rule("/ready", "ready", lambda: "yes")
+    model.app.add_url_rule("/metrics", "metrics", lambda: "1")
+    assert b'data-routes="metrics ready"' in model.app.test_client().get("/ui/").data

@@ -136,12 +136,12 @@ def test_restarts_are_counted_by_what_ended_the_worker():
     with serve(LIFE, *CPU, "1", "--command-timeout", "0.5") as server:
 
         def restarted(reason: str) -> Samples:
+            labels = {"worker": "worker-0", "device": "cpu"}
             return wait_for(
                 server,
                 lambda found: (
-                    value(found, "worker_restarts_total", device="cpu", reason=reason) == 1
-                    and value(found, "worker_state", worker="worker-0", device="cpu", state="ready")
-                    == 1
+                    value(found, "worker_restarts_total", **labels, reason=reason) == 1
+                    and value(found, "worker_state", **labels, state="ready") == 1
                 ),
             )
 
@@ -229,3 +229,34 @@ def test_the_front_tells_of_itself_and_without_cards_of_none():
     assert found["process_cpu_seconds_total", frozenset()] > 0
     assert found["process_resident_memory_bytes", frozenset()] > 10 << 20
     assert not [name for name, _ in found if name.startswith("runway_gpu_")]
+
+
+def test_bodies_that_are_too_large_are_counted_on_every_way_in():
+    with serve(LIFE, *CPU, "1", "--max-body-mb", "0.1") as server:
+        body = {"x": "a" * 200_000}
+        ways: list[dict[str, str]] = [
+            {},
+            {"Prefer": "respond-async"},
+            {"Accept": "text/event-stream"},
+            {"Content-Encoding": "identity"},
+        ]
+        for headers in ways:
+            assert server.post("half", body, headers=headers).status_code == 413
+            assert server.get("/meta").status_code == 200
+        pieces = iter([b"a" * 150_000, b"b" * 100_000])
+        assert server.session.post(f"{server.url}/half", data=pieces, timeout=10).status_code == 413
+        found = samples(server)
+
+    assert codes(found, "half") == {"413": len(ways) + 1}
+
+
+def test_a_job_too_many_is_a_refusal():
+    with serve(LIFE, *CPU, "1", "--max-jobs", "1") as server:
+        naps = [
+            server.post("nap", {"s": 0.5}, headers={"Prefer": "respond-async"}) for _ in range(3)
+        ]
+        found = wait_for(server, lambda found: codes(found, "nap") == {"200": 1, "503": 2})
+
+    assert [nap.status_code for nap in naps] == [202, 503, 503]
+    assert all(nap.headers["Retry-After"] and "--max-jobs" in nap.text for nap in naps[1:])
+    assert value(found, "refusals_total", reason="jobs") == 2

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+from websocket import create_connection
 
 from tests.serving import run_script, serve
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "talkative.py"
+LIFE = SCRIPT.with_name("life.py")
+SUBMIT = {"type": "submit", "id": "id-5", "command": "half", "inputData": {"x": 66}}
 CPU = ("--gpus", "none")
 NAME = "X-Request-Id"
 
@@ -101,3 +107,54 @@ def test_a_script_alone_returns_ids():
     with run_script(SCRIPT) as server:
         assert server.post("say", {"word": "x"}, headers={NAME: "mine"}).headers[NAME] == "mine"
         assert server.get("/meta").headers[NAME]
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_what_failed_is_logged_once_under_the_id_of_its_call(form):
+    with serve(LIFE, *CPU, "--log-format", form) as server:
+        server.post("half", {"x": 66}, headers={NAME: "id-1"})
+        server.post("half", {"x": "no"}, headers={NAME: "id-2"})
+        server.post("half", {"x": 66}, headers={NAME: "id-3", "Prefer": "respond-async"})
+        server.post("half", {"x": 66}, headers={NAME: "id-4", "Accept": "text/event-stream"})
+        with closing(create_connection(f"ws://127.0.0.1:{server.port}/", timeout=10)) as socket:
+            socket.send(json.dumps(SUBMIT))
+            while json.loads(socket.recv())["type"] != "failed":
+                pass
+        server.post("end", {"how": "9"}, headers={NAME: "id-6"})
+        entries = wait(lambda: failures(server.log(), form, 6))
+
+    assert {name: level for name, level, _ in entries} == {
+        "id-1": "ERROR",
+        "id-2": "WARNING",
+        "id-3": "ERROR",
+        "id-4": "ERROR",
+        "id-5": "ERROR",
+        "id-6": "ERROR",
+    }
+    for name, _, text in entries:
+        if name in ("id-1", "id-3", "id-4", "id-5"):
+            assert text.startswith("Error during inference: ValueError('unlucky').\n")
+            assert 'raise ValueError("unlucky")' in text
+    assert dict((name, text) for name, _, text in entries)["id-6"].startswith("Worker died")
+
+
+def failures(log: str, form: str, count: int) -> list[tuple[str, str, str]]:
+    """Id, level and text of the front's entries that carry an id; nothing while they are fewer than `count`."""
+    if form == "json":
+        lines = [json.loads(line) for line in log.splitlines() if line]
+        front = [line for line in lines if line["process"] == "front" and "request_id" in line]
+        found = [(line["request_id"], line["level"], line["message"]) for line in front]
+    else:
+        entry = r"^\S+ \S+ (ERROR|WARNING) (id-\d) \| (.*?)(?=^\d{4}-|\Z)"
+        matches = re.findall(entry, log, re.M | re.S)
+        found = [(name, level, text) for level, name, text in matches]
+    return found if len(found) == count else []
+
+
+def test_calls_that_a_full_server_turns_away_do_not_fill_the_log():
+    with serve(LIFE, *CPU, "--max-queue", "1") as server, ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: server.post("nap", {"s": 0.3}).status_code, range(8)))
+        log = server.log()
+
+    assert answers.count(503) >= 1
+    assert "Traceback" not in log and 'File "' not in log and "queue" not in log

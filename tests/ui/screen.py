@@ -11,9 +11,6 @@ from urllib.parse import quote, urlsplit
 
 from PIL import Image
 
-# `runway.run()` has none of these; the page looks whether they are there
-OPTIONAL_ROUTES = ("/ready", "/metrics", "/openapi.json")
-
 
 class Screen:
     """One page in a context of its own, with what it did wrong: `errors` and requests to `outside`."""
@@ -23,7 +20,7 @@ class Screen:
         self.errors: list[str] = []
         self.outside: list[str] = []
         self.requests: list[Any] = []
-        self._expects_errors = expects_errors
+        self.expects_errors = expects_errors
         self.page = context.new_page()
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.on("console", self._note_console)
@@ -31,8 +28,7 @@ class Screen:
 
     def _note_console(self, message: Any) -> None:
         place = urlsplit(message.location.get("url", "")).path
-        is_expected = place.endswith(OPTIONAL_ROUTES) or self._expects_errors
-        if message.type == "error" and not is_expected:
+        if message.type == "error" and not self.expects_errors:
             self.errors.append(f"{message.text} {place}")
 
     def _note_request(self, request: Any) -> None:

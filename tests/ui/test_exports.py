@@ -186,9 +186,12 @@ def test_the_code_of_the_api_panel_runs_as_it_is(open_screen, language):
     assert "NEW LINE" in run.stdout
 
 
-def test_the_manifest_is_linked_and_an_absent_openapi_is_not(open_screen, model):
+def test_manifest_and_openapi_are_linked(open_screen, model):
     screen = open_screen("speak")
     screen.page.locator(".api-panel summary").click()
 
-    assert screen.page.get_by_text("Manifest").get_attribute("href") == f"{model.url}/meta"
-    assert screen.page.get_by_text("OpenAPI").count() == 0
+    links = [("Manifest", "meta", "modelSDKVersion"), ("OpenAPI", "openapi.json", "openapi")]
+    for name, path, key in links:
+        address = screen.page.get_by_role("link", name=name).get_attribute("href")
+        assert address == f"{model.url}/{path}"
+        assert key in model.get(f"/{path}").json()

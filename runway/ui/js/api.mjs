@@ -46,6 +46,14 @@ async function send(path, method, body, signal) {
   }
 }
 
+// A WebSocket of the server, with the token.
+export function connect(path, query = {}) {
+  const address = new URL(path, ROOT);
+  address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
+  address.search = new URLSearchParams(query);
+  return new WebSocket(address, token.protocols());
+}
+
 // Path on the server of an uploaded file; `unpack` makes it the folder in a tar archive.
 export async function upload(blob, name, { unpack = false, signal } = {}) {
   const query = new URLSearchParams({ name, ...(unpack ? { unpack: "1" } : {}) });

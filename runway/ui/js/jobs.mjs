@@ -1,11 +1,12 @@
 // Commands over the WebSocket: outputs as they come, progress, cancel. One socket for all jobs of the page.
-import { ROOT, ApiError, errorOf } from "./api.mjs";
+import { ApiError, connect, errorOf } from "./api.mjs";
+import { token } from "./token.mjs";
 
 export const MAX_MESSAGE = 8_000_000; // characters; servers refuse longer messages, HTTP takes them
 const OPEN_TIMEOUT_MS = 4000;
 
 let socket = null;
-let isBarred = false; // a proxy, or a token the socket cannot carry
+let barredWith = null; // the token with which it did not open: a proxy may be in the way
 const jobs = new Map();
 
 function jobId() {
@@ -15,9 +16,7 @@ function jobId() {
 
 function open() {
   if (socket && socket.readyState <= WebSocket.OPEN) return socket.opened;
-  const address = new URL(ROOT);
-  address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
-  const mine = new WebSocket(address);
+  const mine = connect("");
   mine.opened = new Promise((resolve) => {
     const timer = setTimeout(() => resolve(false), OPEN_TIMEOUT_MS);
     const settle = (isOpen) => () => {
@@ -48,9 +47,9 @@ function hear(message) {
 
 // Whether a command can be sent this way. False once the socket did not open.
 export async function canStream(size) {
-  if (isBarred || size > MAX_MESSAGE) return false;
+  if (barredWith === token.value() || size > MAX_MESSAGE) return false;
   const isOpen = await open();
-  if (!isOpen) isBarred = true;
+  if (!isOpen) barredWith = token.value();
   return isOpen;
 }
 

@@ -20,6 +20,11 @@ export const prompt = createStore({ isAsked: false, wasRefused: false });
 export const token = {
   headers: () => (current ? { Authorization: `Bearer ${current}` } : {}),
   value: () => current,
+  // A page cannot set headers on a WebSocket. Parentheses stay in encoded addresses; protocol names may have none.
+  protocols() {
+    const name = encodeURIComponent(current).replace(/[()]/g, (sign) => `%${sign.charCodeAt(0).toString(16)}`);
+    return current ? ["runway", `bearer.${name}`] : [];
+  },
   askFor() {
     if (!pending) {
       let settle;

@@ -1,6 +1,6 @@
 // The call on screen as code to paste.
-import { ROOT } from "../api.mjs";
-import { html, useEffect, useState } from "../dom.mjs";
+import { ROOT, text } from "../api.mjs";
+import { html, useState } from "../dom.mjs";
 import { CopyButton } from "../outputs/plain.mjs";
 import { useStore } from "../store.mjs";
 import { token } from "../token.mjs";
@@ -11,12 +11,6 @@ const LONG = 80; // characters of a value that is shown; what is copied is whole
 export function ApiPanel({ session }) {
   useStore(session.store);
   const [language, setLanguage] = useState(SNIPPETS[0].name);
-  const [hasOpenApi, setOpenApi] = useState(false);
-  useEffect(() => {
-    fetch(new URL("openapi.json", ROOT), { method: "HEAD", headers: token.headers() })
-      .then((response) => setOpenApi(response.ok))
-      .catch(() => {});
-  }, []);
   const { write } = SNIPPETS.find((one) => one.name === language);
   const call = (inputs) => write({ url: new URL(encodeURIComponent(session.command.name), ROOT).href, inputs, hasToken: token.value() !== "" });
   const shown = call(JSON.parse(JSON.stringify(session.inputs(), (_, value) => shorten(value))));
@@ -34,14 +28,25 @@ export function ApiPanel({ session }) {
           )}
         </div>
         <span class="push row">
-          <a href=${new URL("meta", ROOT).href} target="_blank" rel="noreferrer">Manifest</a>
-          ${hasOpenApi && html`<a href=${new URL("openapi.json", ROOT).href} target="_blank" rel="noreferrer">OpenAPI</a>`}
+          <${Document} path="meta">Manifest<//>
+          <${Document} path="openapi.json">OpenAPI<//>
           <${CopyButton} text=${() => call(session.inputs())} label=${`Copy the ${language} code`} />
         </span>
       </div>
       <pre role="group" class="code snippet" tabindex="0" aria-label=${`${language} code`}>${shown}</pre>
     </details>
   `;
+}
+
+// A link to what the server tells of itself. A link carries no token: with one, the page fetches it and shows it.
+function Document({ path, children }) {
+  const open = async (event) => {
+    if (!token.value()) return;
+    event.preventDefault();
+    const told = await text(path);
+    if (told !== null) window.open(URL.createObjectURL(new Blob([told], { type: "application/json" })));
+  };
+  return html`<a href=${new URL(path, ROOT).href} target="_blank" rel="noreferrer" onClick=${open}>${children}</a>`;
 }
 
 function shorten(value) {

@@ -7,21 +7,18 @@ import { useStore } from "../store.mjs";
 import { figuresOf } from "./prometheus.mjs";
 
 const EVERY_MS = 2000;
+const ROUTES = document.documentElement.dataset.routes.split(" "); // `runway.run()` has fewer than a server
 
 export function Footer({ session }) {
   const { meta, status } = useStore(model);
   const [figures, setFigures] = useState({});
   useEffect(() => {
     let isGone = false;
-    const lacking = new Set();
     const look = async () => {
       if (document.hidden || isGone) return;
       const found = {};
       for (const [path, read] of SOURCES) {
-        if (lacking.has(path)) continue;
-        const told = await read(path).catch((error) => (error.status === 404 ? null : {}));
-        if (told === null) lacking.add(path); // `runway.run()` has no such route; asking again would not help
-        else Object.assign(found, told);
+        if (ROUTES.includes(path)) Object.assign(found, await read(path).catch(() => ({})));
       }
       if (!isGone) setFigures(found);
       await refreshStatus();
@@ -72,7 +69,7 @@ const SOURCES = [
     "metrics",
     async (path) => {
       const page = await text(path);
-      return page === null ? null : figuresOf(page);
+      return page === null ? {} : figuresOf(page);
     },
   ],
 ];

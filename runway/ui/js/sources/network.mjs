@@ -1,5 +1,5 @@
 // The last request that reached this model through its API, as it comes.
-import { ROOT } from "../api.mjs";
+import { ROOT, connect } from "../api.mjs";
 import { html, useEffect, useRef, useState } from "../dom.mjs";
 import { Icon } from "../icons.mjs";
 import { makeEntry } from "../history.mjs";
@@ -16,10 +16,7 @@ export function NetworkSource({ session }) {
     let timer = null;
     let isGone = false;
     const open = () => {
-      const address = new URL("ui/watch", ROOT);
-      address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
-      address.search = new URLSearchParams({ command: session.command.name });
-      socket = new WebSocket(address);
+      socket = connect("ui/watch", { command: session.command.name });
       socket.addEventListener("open", () => setState("listening"));
       socket.addEventListener("message", (event) => hear(JSON.parse(event.data)));
       socket.addEventListener("close", () => {

@@ -1,0 +1,1 @@
+"""`runway-serve top`: a running server's numbers in a terminal, from its `/metrics` alone."""
