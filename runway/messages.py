@@ -95,14 +95,42 @@ class Outcome:
         return cls(task_id, Output(value, progress, final) if error is None else from_wire(error))
 
 
+@dataclass(frozen=True)
+class Coalesced:
+    """Worker to front: what became of the calls of networks since it last told; see `docs/metrics.md`.
+
+    `sizes`: stacked runs by number of items. `alone`: calls that ran by themselves. `checks`: by whether they agreed.
+    `fallbacks`: by reason.
+    """
+
+    sizes: Mapping[int, int]
+    alone: int
+    checks: Mapping[bool, int]
+    fallbacks: Mapping[str, int]
+
+    def to_wire(self) -> tuple[Any, ...]:
+        """The wire tuple."""
+        return dict(self.sizes), self.alone, dict(self.checks), dict(self.fallbacks)
+
+    @classmethod
+    def from_wire(cls, wire: Sequence[Any]) -> Coalesced:
+        """The message of a wire tuple."""
+        return cls(*wire)
+
+
 def outcomes(
-    items: Sequence[Outcome], batch_done: int | None, run_s: float, lanes: int = 1
+    items: Sequence[Outcome],
+    batch_done: int | None,
+    run_s: float,
+    lanes: int = 1,
+    coalesced: Coalesced | None = None,
 ) -> dict[str, Any]:
     """Worker to front: outcomes, and the id of the batch that they complete.
 
     `lanes` is how many calls of that command the worker would like to get at once.
     """
     return {
+        "coalesced": None if coalesced is None else coalesced.to_wire(),
         "op": "outcomes",
         "items": [item.to_wire() for item in items],
         "done": batch_done,

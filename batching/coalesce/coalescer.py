@@ -24,7 +24,7 @@ from runway_serve.batching.coalesce.habits import Habits
 from runway_serve.batching.coalesce.lanes import Hub, Lane, current_lane
 from runway_serve.batching.coalesce.patches import loaded, tell_before
 from runway_serve.batching.coalesce.planner import plan
-from runway_serve.batching.coalesce.statistics import Statistics
+from runway_serve.batching.coalesce.statistics import Kind, Statistics
 from runway_serve.batching.coalesce.torch_modules import TorchModules
 from runway_serve.batching.coalesce.watch import ScriptModules
 from runway_serve.batching.coalesce.world import World
@@ -121,11 +121,11 @@ class Coalescer:
         """No lane is left."""
         self._world.end()
 
-    def acts(self, lane: Lane, what: str) -> None:
+    def acts(self, lane: Lane, kind: Kind, what: str) -> None:
         """The lane goes on alone, and its command is one for single calls."""
         lane.is_exclusive = True
         if self._running is not None:
-            self._running.note_harm(what)
+            self._running.note_harm(kind, what)
 
     def seeds(self, generator: str) -> None:
         """The running lane gets a generator of its own."""
@@ -164,7 +164,7 @@ class Coalescer:
             begin(self._begin(habits))
         except Exception as error:
             logger.debug("looking at the script of %s failed", habits.command, exc_info=True)
-            habits.close(f"what its calls share cannot be looked at: {error!r:.200}")
+            habits.close("unreadable", f"what its calls share cannot be looked at: {error!r:.200}")
             return False
         return True
 
@@ -220,7 +220,7 @@ class Coalescer:
             return bound(*args, **kwargs)
         call = self._joinable(adapter, lane, network, bound, args, kwargs)
         if call is None:
-            self.statistics.alone += 1
+            self.statistics.ran_alone()
             return lane.alone(partial(bound, *args, **kwargs))
         return lane.pause(call)
 
@@ -242,7 +242,8 @@ class Coalescer:
         try:
             call = network_call(adapter, network, bound, args, kwargs, mode)
         except UnstackableError as reason:
-            self.statistics.fell_back(adapter.name_of(network), str(reason), is_final=False)
+            name = adapter.name_of(network)
+            self.statistics.fell_back(name, "arguments", str(reason), is_final=False)
             return None
         case = self._case_of(call, adapter)
         habits.met(case)
