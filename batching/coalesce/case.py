@@ -42,6 +42,7 @@ class Case:
         self, adapter: Adapter, call: NetworkCall, name: str, statistics: Statistics
     ) -> None:
         self.name = name
+        self.signature = _signature(adapter, call.leaves)
         self.reason: str | None = None
         self.costs = Costs()
         self._adapter = adapter
@@ -199,3 +200,12 @@ class Case:
     def _refuse(self, kind: Kind, reason: str) -> None:
         self.reason = reason
         self._statistics.fell_back(self.name, kind, reason, is_final=True)
+
+
+def _signature(adapter: Adapter, leaves: Sequence[Any]) -> str:
+    """Shapes and types of the tensors: `1x3x64x64 float32, 1 int64`."""
+    return ", ".join(
+        f"{'x'.join(map(str, leaf.shape))} {str(getattr(leaf.dtype, 'name', leaf.dtype)).split('.')[-1]}".strip()
+        for leaf in leaves
+        if adapter.is_tensor(leaf)
+    )

@@ -72,9 +72,12 @@ class Coalescer:
         self._habits.clear()
         self._cases.clear()
 
-    def cases(self) -> list[Case]:
-        """The networks and signatures met so far."""
-        return list(self._cases.values())
+    def cases(self, command: str | None = None) -> list[Case]:
+        """The networks and signatures met so far, by calls of one command or of all."""
+        if command is None:
+            return list(self._cases.values())
+        habits = self._habits.get(command)
+        return [] if habits is None else habits.cases()
 
     def run(
         self,

@@ -62,6 +62,10 @@ class Habits:
         """A call met a network."""
         self._cases[id(case)] = case
 
+    def cases(self) -> list[Case]:
+        """The networks and signatures that calls met."""
+        return list(self._cases.values())
+
     def note_harm(self, kind: Kind, what: str) -> None:
         """A call does something that other calls could see."""
         self._harm = self._harm or (kind, what)
