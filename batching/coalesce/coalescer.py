@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from runway_serve.batching.coalesce.adapter import Adapter, Part
+from runway_serve.batching.coalesce.adapters import all_adapters
 from runway_serve.batching.coalesce.audit import listen
 from runway_serve.batching.coalesce.case import Case
 from runway_serve.batching.coalesce.grouping import NetworkCall, UnstackableError, network_call
@@ -25,7 +26,6 @@ from runway_serve.batching.coalesce.lanes import Hub, Lane, current_lane
 from runway_serve.batching.coalesce.patches import loaded, tell_before
 from runway_serve.batching.coalesce.planner import plan
 from runway_serve.batching.coalesce.statistics import Kind, Statistics
-from runway_serve.batching.coalesce.torch_modules import TorchModules
 from runway_serve.batching.coalesce.watch import ScriptModules
 from runway_serve.batching.coalesce.world import World
 
@@ -51,7 +51,7 @@ class Coalescer:
         self._world = World(parts)
         self._scripts = ScriptModules()
         self._heard: list[int] = []
-        self._waiting: list[Adapter] = [TorchModules()]
+        self._waiting: list[Adapter] = all_adapters()
         self._attached: list[tuple[Adapter, Any]] = []
         self._cases: OrderedDict[Hashable, Case] = OrderedDict()
         self._habits: dict[str, Habits] = {}
@@ -184,8 +184,9 @@ class Coalescer:
                 self._attached.append((adapter, module))
                 adapter.attach(module)
                 self._world.add(adapter.parts())
-                if isinstance(adapter, TorchModules):
-                    self._world.add_generator("torch", adapter.generator())
+                generator = adapter.generator()
+                if generator is not None:
+                    self._world.add_generator(adapter.framework, generator)
         for adapter, module in self._attached:
             adapter.attach(module)
         namespaces = self._scripts.namespaces()
@@ -202,11 +203,12 @@ class Coalescer:
             *(("random", random, name) for name in ("seed", "setstate")),
             *(("numpy", np.random, name) for name in ("seed", "set_state")),
         ]
-        for adapter, _ in self._attached:
-            if isinstance(adapter, TorchModules):
-                seeding += [("torch", *found) for found in adapter.seed_functions()]
         for generator, module, name in seeding:
             tell_before(module, name, partial(_seeds, generator), namespaces)
+        for adapter, _ in self._attached:
+            told = _seeds if adapter.generator() is not None else _seeds_for_all
+            for module, name in adapter.seed_functions():
+                tell_before(module, name, partial(told, adapter.framework), namespaces)
 
     def meet(
         self,
@@ -275,6 +277,14 @@ def _seeds(generator: str, *_args: Any, **_kwargs: Any) -> None:
     lane = current_lane()
     if lane is not None:
         lane.host.seeds(generator)
+
+
+def _seeds_for_all(framework: str, *_args: Any, **_kwargs: Any) -> None:
+    lane = current_lane()
+    if lane is not None:
+        lane.host.acts(
+            lane, "shared_state", f"it seeds {framework}, whose generators all calls share"
+        )
 
 
 def _runs_event_loop() -> bool:

@@ -170,7 +170,10 @@ def writes_globals(function: Callable[..., Any]) -> bool:
 
 def names_gradients(function: Callable[..., Any]) -> bool:
     """Whether the function, or one that it names, has gradients computed: results of one run share their graph."""
-    return any({"backward", "autograd"} & set(code.co_names) for code in _reachable(function))
+    return any(
+        {"backward", "autograd", "GradientTape"} & set(code.co_names)
+        for code in _reachable(function)
+    )
 
 
 def _reachable(function: Callable[..., Any]) -> Iterator[types.CodeType]:
