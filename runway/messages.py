@@ -95,6 +95,35 @@ class Outcome:
         return cls(task_id, Output(value, progress, final) if error is None else from_wire(error))
 
 
+@dataclass(frozen=True)
+class Coalesced:
+    """Worker to front: what became of the calls of networks since it last told; see `docs/metrics.md`.
+
+    `sizes`: stacked runs by number of items. `alone`: calls that ran by themselves. `checks`: by whether they agreed.
+    `fallbacks`: by reason.
+    """
+
+    sizes: Mapping[int, int]
+    alone: int
+    checks: Mapping[bool, int]
+    fallbacks: Mapping[str, int]
+
+    def to_wire(self) -> tuple[Any, ...]:
+        """The wire tuple."""
+        return dict(self.sizes), self.alone, dict(self.checks), dict(self.fallbacks)
+
+    @classmethod
+    def from_wire(cls, wire: Sequence[Any]) -> Coalesced:
+        """The message of a wire tuple."""
+        sizes, alone, checks, fallbacks = wire
+        return cls(
+            {int(size): int(count) for size, count in dict(sizes).items()},
+            int(alone),
+            {bool(agreed): int(count) for agreed, count in dict(checks).items()},
+            {str(reason): int(count) for reason, count in dict(fallbacks).items()},
+        )
+
+
 def read_by_worker(wire: Any) -> RunBatch | RunSetup | CancelTasks:
     """The message that the front sent.
 
@@ -123,7 +152,15 @@ def read_by_front(wire: Any) -> dict[str, Any]:
         if wire["op"] == "outcomes":
             items = [Outcome.from_wire(item) for item in wire["items"]]
             run_s, lanes = float(wire["run_s"]), int(wire["lanes"])
-            return {**wire, "items": items, "done": wire["done"], "run_s": run_s, "lanes": lanes}
+            news = wire["coalesced"]
+            return {
+                "op": "outcomes",
+                "items": items,
+                "done": wire["done"],
+                "run_s": run_s,
+                "lanes": lanes,
+                "coalesced": None if news is None else Coalesced.from_wire(news),
+            }
         if wire["op"] == "setup_done":
             error = wire["error"]
             return {**wire, "error": None if error is None else from_wire(error)}
@@ -133,13 +170,18 @@ def read_by_front(wire: Any) -> dict[str, Any]:
 
 
 def outcomes(
-    items: Sequence[Outcome], batch_done: int | None, run_s: float, lanes: int = 1
+    items: Sequence[Outcome],
+    batch_done: int | None,
+    run_s: float,
+    lanes: int = 1,
+    coalesced: Coalesced | None = None,
 ) -> dict[str, Any]:
     """Worker to front: outcomes, and the id of the batch that they complete.
 
     `lanes` is how many calls of that command the worker would like to get at once.
     """
     return {
+        "coalesced": None if coalesced is None else coalesced.to_wire(),
         "op": "outcomes",
         "items": [item.to_wire() for item in items],
         "done": batch_done,

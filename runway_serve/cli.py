@@ -25,6 +25,7 @@ SUBCOMMANDS = {
     "build": "runway_serve.project.build",
     "check": "runway_serve.project.check",
     "examples": "runway_serve.examples.cli",
+    "explain": "runway_serve.explain",
     "run": "runway_serve.project.run",
     "top": "runway_serve.top.cli",
 }
@@ -74,7 +75,7 @@ def resolve(flags: argparse.Namespace, script_arguments: list[str]) -> ServeConf
         gpus=flags.gpus or os.environ.get("RW_GPUS", "all"),
         cpu_workers=flags.cpu_workers,
         workers_per_gpu=flags.workers_per_gpu,
-        model_options=_model_options(flags.model_options),
+        model_options=model_options(flags.model_options),
         max_batch_size=flags.max_batch_size,
         max_wait_ms=flags.max_wait_ms,
         max_queue=flags.max_queue,
@@ -147,7 +148,12 @@ def _origins(flags: list[str] | None) -> tuple[str, ...] | None:
     return tuple(origins)
 
 
-def _model_options(text: str | None) -> dict[str, Any] | None:
+def model_options(text: str | None) -> dict[str, Any] | None:
+    """Setup options of the flag or of RW_MODEL_OPTIONS; None if none are given.
+
+    Raises:
+        ConfigError: they are no JSON object.
+    """
     text = text if text is not None else os.environ.get("RW_MODEL_OPTIONS")
     if text is None:
         return None

@@ -267,7 +267,7 @@ class Dispatcher(Engine):
                 task.listener(outcome.event)
         done = message["done"]
         if done is not None and worker.batches and done == worker.batches[0].id:
-            self._feeder.note_lanes(worker, message["lanes"])
+            self._feeder.note_lanes(worker, message["lanes"], message["coalesced"])
             self._free(worker, message["run_s"])
 
     def _note_outcome(self, task: Task, event: Output | RunwayError) -> None:

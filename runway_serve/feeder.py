@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 
 from runway.manifest import Manifest
-from runway.messages import RunBatch
+from runway.messages import Coalesced, RunBatch
 from runway_serve.batching.queue import Batch, BatchQueue
 from runway_serve.config import FrontConfig
 from runway_serve.crew import Crew, GivenBatch, Task, WorkerEntry
@@ -129,9 +129,14 @@ class Feeder:
         room = self.costs.room(batch.command, waiting, len(self._crew))
         return [*tasks, *self.queue.take_more(batch.command, room, now)]
 
-    def note_lanes(self, worker: WorkerEntry, lanes: int) -> None:
-        """A worker runs so many calls of its command side by side; its lane should hold as many for it."""
+    def note_lanes(self, worker: WorkerEntry, lanes: int, coalesced: Coalesced | None) -> None:
+        """A worker runs so many calls of its command side by side; its lane should hold as many for it.
+
+        `coalesced` is what it tells of them, if it tells something.
+        """
         command = worker.batches[0].command
+        if coalesced is not None:
+            self._tallies.commands[command].coalesced.add(coalesced)
         if not self._batched[command] and lanes != worker.lanes.get(command, 1):
             worker.lanes[command] = lanes
             self._size_lane(command)

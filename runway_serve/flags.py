@@ -20,6 +20,7 @@ other commands, each with its own --help (a folder of that name is served as ./b
   runway-serve check [FOLDER]               what is wrong with a model's folder and its runway.yml
   runway-serve build [FOLDER] --cpu|--gpu   an image of it
   runway-serve run [FOLDER]                 serve it in an environment of its own, without an image
+  runway-serve explain script|folder        which commands and networks are coalesced, which not, and why
   runway-serve examples                     list the example models; fetch their weights, serve one
 """
 
@@ -53,11 +54,11 @@ def build_parser() -> argparse.ArgumentParser:
         "--gpus", help="all, none, or cards as 0,2 or UUIDs (RW_GPUS, default all)"
     )
     workers.add_argument(
-        "--cpu-workers", type=_positive, default=1, metavar="N", help="workers without a GPU"
+        "--cpu-workers", type=positive, default=1, metavar="N", help="workers without a GPU"
     )
     workers.add_argument(
         "--workers-per-gpu",
-        type=_positive,
+        type=positive,
         default=1,
         metavar="N",
         help="workers that share a card",
@@ -73,7 +74,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     model.add_argument(
         "--setup-attempts",
-        type=_positive,
+        type=positive,
         default=5,
         metavar="N",
         help="failures in a row before a worker is given up",
@@ -88,13 +89,13 @@ def build_parser() -> argparse.ArgumentParser:
     )
     queue = parser.add_argument_group("queue")
     queue.add_argument(
-        "--max-batch-size", type=_positive, metavar="N", help="cap for batch=True commands"
+        "--max-batch-size", type=positive, metavar="N", help="cap for batch=True commands"
     )
     queue.add_argument(
         "--max-wait-ms", type=float, metavar="MS", help="cap of a call's wait for its batch"
     )
     queue.add_argument(
-        "--max-queue", type=_positive, default=1024, metavar="N", help="waiting calls a command"
+        "--max-queue", type=positive, default=1024, metavar="N", help="waiting calls a command"
     )
     queue.add_argument(
         "--coalesce",
@@ -160,16 +161,16 @@ def _add_access(parser: argparse.ArgumentParser) -> None:
 def _add_jobs(parser: argparse.ArgumentParser) -> None:
     jobs = parser.add_argument_group("jobs (Prefer: respond-async)")
     for flag, kind, default, metavar, text in (
-        ("--job-ttl", _above_zero, 600.0, "S", "time a result is kept"),
+        ("--job-ttl", above_zero, 600.0, "S", "time a result is kept"),
         (
             "--job-timeout",
-            _above_zero,
+            above_zero,
             3600.0,
             "S",
             "longest time to a job's end, instead of --request-timeout",
         ),
-        ("--max-jobs", _positive, 1000, "N", "jobs that run or are kept"),
-        ("--max-job-bytes", _positive, 256 << 20, "B", "of kept results"),
+        ("--max-jobs", positive, 1000, "N", "jobs that run or are kept"),
+        ("--max-job-bytes", positive, 256 << 20, "B", "of kept results"),
     ):
         jobs.add_argument(flag, type=kind, default=default, metavar=metavar, help=text)
 
@@ -179,34 +180,34 @@ def _add_http_limits(parser: argparse.ArgumentParser) -> None:
     for flag, kind, metavar, text in (
         (
             "--max-body-mb",
-            _above_zero,
+            above_zero,
             "MB",
             "largest body, also after gzip is undone (default 128)",
         ),
         (
             "--max-pending-mb",
-            _above_zero,
+            above_zero,
             "MB",
             "bodies and decoded inputs of all unanswered requests (default 2048)",
         ),
         (
             "--max-pixels",
-            _positive,
+            positive,
             "N",
             "largest image of an input (RW_MAX_PIXELS, default 100000000)",
         ),
         (
             "--read-timeout",
-            _above_zero,
+            above_zero,
             "S",
             "time for a request to arrive; 16 KB/s of body extend it (default 30)",
         ),
-        ("--max-connections", _positive, "N", "open connections (default 20000)"),
-        ("--max-websockets", _positive, "N", "open WebSockets (default 10000)"),
-        ("--max-websocket-jobs", _positive, "N", "unfinished jobs of a WebSocket (default 1000)"),
+        ("--max-connections", positive, "N", "open connections (default 20000)"),
+        ("--max-websockets", positive, "N", "open WebSockets (default 10000)"),
+        ("--max-websocket-jobs", positive, "N", "unfinished jobs of a WebSocket (default 1000)"),
         (
             "--websocket-idle-timeout",
-            _above_zero,
+            above_zero,
             "S",
             "close a WebSocket that did nothing for so long (default 3600)",
         ),
@@ -216,21 +217,23 @@ def _add_http_limits(parser: argparse.ArgumentParser) -> None:
 
 def _add_file_limits(files: argparse._ArgumentGroup) -> None:
     for flag, kind, metavar, text in (
-        ("--max-download-mb", _above_zero, "MB", "largest file that is fetched (default 8192)"),
-        ("--download-timeout", _above_zero, "S", "time to fetch and unpack one (default 600)"),
-        ("--max-archive-files", _positive, "N", "files and folders in an archive (default 100000)"),
-        ("--max-archive-mb", _above_zero, "MB", "unpacked size of an archive (default 16384)"),
+        ("--max-download-mb", above_zero, "MB", "largest file that is fetched (default 8192)"),
+        ("--download-timeout", above_zero, "S", "time to fetch and unpack one (default 600)"),
+        ("--max-archive-files", positive, "N", "files and folders in an archive (default 100000)"),
+        ("--max-archive-mb", above_zero, "MB", "unpacked size of an archive (default 16384)"),
     ):
         files.add_argument(flag, type=kind, metavar=metavar, help=text)
 
 
-def _positive(text: str) -> int:
+def positive(text: str) -> int:
+    """A whole number of at least 1, for argparse."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"must be a whole number of at least 1, got {text}")
     return int(text)
 
 
-def _above_zero(text: str) -> float:
+def above_zero(text: str) -> float:
+    """A finite number above 0, for argparse."""
     try:
         value = float(text)
     except ValueError:

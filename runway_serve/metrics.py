@@ -120,6 +120,32 @@ def _command_families(reading: Reading) -> Iterator[Metric]:
         bounds = [float(2**n) for n in range(SIZE_BUCKETS)]
         sizes.add_metric([command], _buckets(tally.sizes, bounds), tally.calls)
     yield sizes
+    yield from _coalesced_families(tallies)
+
+
+def _coalesced_families(tallies: Mapping[str, CommandTally]) -> Iterator[Metric]:
+    sizes = HistogramMetricFamily(
+        "runway_coalesced_batch_size", "Items of a network's stacked run.", labels=["command"]
+    )
+    alone = CounterMetricFamily(
+        "runway_coalesced_alone", "Calls of a network that ran by themselves.", labels=["command"]
+    )
+    checks = CounterMetricFamily(
+        "runway_coalesce_checks", "Networks run both ways.", labels=["command", "result"]
+    )
+    fallbacks = CounterMetricFamily(
+        "runway_coalesce_fallbacks", "What was not coalesced.", labels=["command", "reason"]
+    )
+    bounds = [float(2**n) for n in range(SIZE_BUCKETS)]
+    for command, tally in tallies.items():
+        found = tally.coalesced
+        sizes.add_metric([command], _buckets(found.sizes, bounds), found.items)
+        alone.add_metric([command], found.alone)
+        checks.add_metric([command, "agreed"], found.agreed)
+        checks.add_metric([command, "objected"], found.objected)
+        for reason, count in found.fallbacks.items():
+            fallbacks.add_metric([command, reason], count)
+    yield from (sizes, alone, checks, fallbacks)
 
 
 def _worker_families(workers: Sequence[Mapping[str, Any]]) -> Iterator[Metric]:

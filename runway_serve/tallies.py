@@ -5,12 +5,13 @@ Owned by the event loop. `runway_serve.metrics` turns these numbers into text wh
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
+from runway.messages import Coalesced
 from runway_serve.crew import Task
 
 FINEST_S = 64e-6  # upper bound of the first bucket; each further one is twice as wide
@@ -41,10 +42,39 @@ class Durations:
         return twin
 
 
+class CoalescedTally:
+    """What became of the calls of networks in one command; `sizes[n]` are stacked runs of up to `2**n` items."""
+
+    __slots__ = ("agreed", "alone", "fallbacks", "items", "objected", "sizes")
+
+    def __init__(self) -> None:
+        self.sizes = [0] * SLOTS
+        self.items = self.alone = self.agreed = self.objected = 0
+        self.fallbacks: Counter[str] = Counter()
+
+    def add(self, news: Coalesced) -> None:
+        """Count what a worker told."""
+        for size, runs in news.sizes.items():
+            self.sizes[(size - 1).bit_length()] += runs
+            self.items += size * runs
+        self.alone += news.alone
+        self.agreed += news.checks.get(True, 0)
+        self.objected += news.checks.get(False, 0)
+        self.fallbacks.update(news.fallbacks)
+
+    def copied(self) -> CoalescedTally:
+        """The same numbers, which no longer change."""
+        twin = CoalescedTally()
+        twin.sizes, twin.items, twin.alone = self.sizes.copy(), self.items, self.alone
+        twin.agreed, twin.objected = self.agreed, self.objected
+        twin.fallbacks = self.fallbacks.copy()
+        return twin
+
+
 class CommandTally:
     """The numbers of one command; `sizes[n]` are the batches of up to `2**n` calls."""
 
-    __slots__ = ("calls", "codes", "encodes", "runs", "sizes", "waits")
+    __slots__ = ("calls", "coalesced", "codes", "encodes", "runs", "sizes", "waits")
 
     def __init__(self) -> None:
         self.codes: defaultdict[int, int] = defaultdict(int, dict.fromkeys(USUAL_CODES, 0))
@@ -53,6 +83,7 @@ class CommandTally:
         self.encodes = Durations()
         self.sizes = [0] * SLOTS
         self.calls = 0
+        self.coalesced = CoalescedTally()
 
     def note_given(self, tasks: Sequence[Task]) -> None:
         """A worker is given these tasks now."""
@@ -73,6 +104,7 @@ class CommandTally:
         twin.waits, twin.runs = self.waits.copied(), self.runs.copied()
         twin.encodes = self.encodes.copied()
         twin.sizes, twin.calls = self.sizes.copy(), self.calls
+        twin.coalesced = self.coalesced.copied()
         return twin
 
 

@@ -6,13 +6,10 @@ that the supervisor is gone.
 
 from __future__ import annotations
 
-import json
 import logging
 import os
-import signal
 import struct
 import sys
-import threading
 import time
 import traceback
 from pathlib import Path
@@ -25,8 +22,9 @@ from runway.exceptions import RunwayError
 from runway.launch import RunOptions
 from runway.model import RunwayModel
 from runway_serve.workers.child import scratch_path
+from runway_serve.workers.lifeline import take_lifeline
 from runway_serve.workers.marks import OutputMarks
-from runway_serve.workers.script import NeverRanError, load_script
+from runway_serve.workers.script import NeverRanError, load_script, print_from
 from runway_serve.workers.trace import make_loop
 from runway_serve.workers.warmup import WarmUp, WarmUpError
 
@@ -48,7 +46,7 @@ class Reporter:
 
 def main() -> None:
     """Read the configuration, load the script and serve it until the supervisor stops this process."""
-    config = _take_lifeline()
+    config = take_lifeline()
     marks = OutputMarks()
     marks.install()
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
@@ -101,17 +99,9 @@ def main() -> None:
         report("load_failed", message=str(error))
         _leave(1)
     except BaseException as error:
-        _print_from(config["script"], error)
+        print_from(config["script"], error)
         report("load_failed", message=f"{type(error).__name__}: {error}")
         _leave(1)
-
-
-def _print_from(script: str, error: BaseException) -> None:
-    """Print a traceback that begins at the script, as `python script.py` would."""
-    frame = error.__traceback__
-    while frame is not None and frame.tb_frame.f_code.co_filename != script:
-        frame = frame.tb_next
-    traceback.print_exception(type(error), error, frame)
 
 
 def _leave(code: int) -> None:
@@ -119,28 +109,6 @@ def _leave(code: int) -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
-
-
-def _take_lifeline() -> dict[str, Any]:
-    """The configuration; from here on the script sees an empty stdin, and the pipe's end ends this process group."""
-    lifeline = os.dup(0)
-    null = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(null, 0)
-    os.close(null)
-    line = b""
-    while not line.endswith(b"\n"):
-        byte = os.read(lifeline, 1)
-        if not byte:
-            sys.exit("runway_serve.workers is started by runway-serve, not by hand")
-        line += byte
-
-    def wait() -> None:
-        os.read(lifeline, 1)
-        os.killpg(0, signal.SIGKILL)
-
-    threading.Thread(target=wait, name="lifeline", daemon=True).start()
-    config: dict[str, Any] = json.loads(line)
-    return config
 
 
 if __name__ == "__main__":

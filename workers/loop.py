@@ -21,6 +21,7 @@ from runway.execution import Invocation, carried, run_batch, run_command, stream
 from runway.manifest import Command
 from runway.messages import (
     CancelTasks,
+    Coalesced,
     Outcome,
     RunBatch,
     RunSetup,
@@ -137,7 +138,15 @@ class WorkerLoop:
             done = self._run_side_by_side(front, command, tasks)
             lanes = self._coalescer.wanted(command.name)
         self._marks.end()
-        self._send(front, outcomes(done, batch.batch_id, time.monotonic() - began, lanes))
+        run_s = time.monotonic() - began
+        self._send(front, outcomes(done, batch.batch_id, run_s, lanes, self._coalesced()))
+
+    def _coalesced(self) -> Coalesced | None:
+        """What the front has not been told of yet."""
+        news = self._coalescer.statistics.news()
+        if news is None:
+            return None
+        return Coalesced(news.sizes, news.alone, news.checks, news.fallbacks)
 
     def _run_side_by_side(
         self, front: bytes, command: Command, tasks: list[tuple[TaskId, Invocation]]

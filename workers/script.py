@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 import types
 from collections.abc import Sequence
 from pathlib import Path
@@ -47,3 +48,11 @@ def load_script(path: Path, arguments: Sequence[str], launcher: Launcher) -> Non
         exec(code, module.__dict__)  # nosec B102 # to run the script is what a worker is for
     if not was_called:
         raise NeverRanError(f"{path.name} ended without calling runway.run()")
+
+
+def print_from(script: str, error: BaseException) -> None:
+    """Print a traceback that begins at the script, as `python script.py` would."""
+    frame = error.__traceback__
+    while frame is not None and frame.tb_frame.f_code.co_filename != script:
+        frame = frame.tb_next
+    traceback.print_exception(type(error), error, frame)

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from runway_serve.batching.coalesce.grouping import Tensors
 
 Part = tuple[str, Callable[[], Any], Callable[[Any], None]]  # name, read, write
+Generator = tuple[Callable[[], Any], Callable[[Any], None]]  # reads and writes the state
 
 
 class Adapter(Tensors, Protocol):
@@ -20,6 +21,12 @@ class Adapter(Tensors, Protocol):
 
     def parts(self) -> Sequence[Part]:
         """What a call may set for itself, each with its name and the functions that read and write it."""
+
+    def generator(self) -> Generator | None:
+        """The framework's process-wide generators; None if their state cannot be exchanged."""
+
+    def seed_functions(self) -> list[tuple[Any, str]]:
+        """Modules and names of the functions that set the state of those generators."""
 
     def mode(self) -> Hashable | None:
         """What must be equal beside the arguments; None where a lane must not pause."""

@@ -64,7 +64,7 @@ def _writer(name: str, position: int) -> Callable[..., None]:
         if lane is None or not isinstance(path, (str, os.PathLike, type(None))):
             return  # to a file that is open already
         if path is None or not _is_own(lane, os.fspath(path)):
-            lane.host.acts(lane, f"it writes a file with {name}")
+            lane.host.acts(lane, "files", f"it writes a file with {name}")
 
     return told
 
@@ -77,13 +77,13 @@ def _hear(event: str, args: tuple[Any, ...]) -> None:
     if event == "open":
         _hear_open(lane, *args)
     elif event in PROCESSES:
-        lane.host.acts(lane, "it starts a process")
+        lane.host.acts(lane, "processes", "it starts a process")
     elif event in ENVIRONMENT:
-        lane.host.acts(lane, "it changes the environment")
+        lane.host.acts(lane, "processes", "it changes the environment")
     elif event in MADE:
         lane.own_paths.append(os.path.abspath(os.fsdecode(args[0])))
     elif event in CHANGES and not _is_own(lane, args[0]) and not _is_relative_to_folder(args):
-        lane.host.acts(lane, f"it changes {args[0]!r}")
+        lane.host.acts(lane, "files", f"it changes {args[0]!r}")
     elif event == "os.chdir":
         lane.host.moves()
 
@@ -97,7 +97,7 @@ def _hear_open(lane: Lane, path: Any, mode: str | None, flags: int) -> None:
     if flags & getattr(os, "O_TMPFILE", 0) == getattr(os, "O_TMPFILE", -1):
         return  # has no name
     if not _is_own(lane, name) and not os.path.isdir(name):  # tempfile names the folder first
-        lane.host.acts(lane, f"it writes the file {name!r}")
+        lane.host.acts(lane, "files", f"it writes the file {name!r}")
 
 
 def _is_relative_to_folder(args: tuple[Any, ...]) -> bool:

@@ -17,7 +17,7 @@ from runway_serve.batching.coalesce.comparison import (
 )
 from runway_serve.batching.coalesce.costs import Costs
 from runway_serve.batching.coalesce.grouping import Layout, NetworkCall, layouts
-from runway_serve.batching.coalesce.statistics import Statistics
+from runway_serve.batching.coalesce.statistics import Kind, Statistics
 
 FIRST_CHECK = 4  # items; a check runs each of them twice and more
 TRIES = 3  # of a check that says nothing: a network may fill its caches first
@@ -42,6 +42,7 @@ class Case:
         self, adapter: Adapter, call: NetworkCall, name: str, statistics: Statistics
     ) -> None:
         self.name = name
+        self.signature = _signature(adapter, call.leaves)
         self.reason: str | None = None
         self.costs = Costs()
         self._adapter = adapter
@@ -97,7 +98,7 @@ class Case:
         network = self._network()
         objection = "it is gone" if network is None else self._adapter.objection(network)
         if objection is not None:
-            self._refuse(objection)
+            self._refuse("unfit_network", objection)
             return 1
         if not self.is_proved:
             return min(waiting, FIRST_CHECK, self._largest)
@@ -105,7 +106,9 @@ class Case:
         if size == 1:
             self._calls_to_skip = self._pause
             self._pause = min(2 * self._pause, PAUSE_MAX)
-            self._statistics.fell_back(self.name, "stacking does not pay", is_final=False)
+            self._statistics.fell_back(
+                self.name, "not_worth_it", "stacking does not pay", is_final=False
+            )
         return size
 
     def check_for(self, calls: Sequence[NetworkCall]) -> Check | None:
@@ -115,6 +118,10 @@ class Case:
         if self.is_proved and size_class in self._checked_sizes and self._runs_to_check > 0:
             return None
         return Check(self._adapter, calls, self._layouts[0])
+
+    def leave(self, calls: int) -> None:
+        """So many waiting calls run by themselves."""
+        self._statistics.ran_alone(calls)
 
     def learn(self, check: Check, size: int) -> None:
         """Take the outcome of a check of `size` calls."""
@@ -129,15 +136,15 @@ class Case:
         elif check.is_passing:
             self._tries += 1
             if self._tries >= TRIES:
-                self._refuse(check.objection)
+                self._refuse("failed_check", check.objection)
         elif len(self._layouts) > 1 and not was_proved:
             del self._layouts[0]
         else:
-            self._refuse(check.objection)
+            self._refuse("failed_check", check.objection)
 
     def _agree(self, size: int, outputs: Layout) -> None:
         if self._outputs is not None and self._outputs != outputs:
-            self._refuse("its output has another structure than before")
+            self._refuse("failed_check", "its output has another structure than before")
             return
         self._outputs = outputs
         self._tries = 0
@@ -167,7 +174,7 @@ class Case:
                 self.costs.note(len(calls), time.perf_counter() - began)
         except Exception as error:
             return self._recovered(calls, error)
-        self._statistics.stacked(self.name, len(calls))
+        self._statistics.stacked(len(calls))
         return [Answer(value) for value in values]
 
     def _recovered(self, calls: Sequence[NetworkCall], error: Exception) -> list[Answer]:
@@ -179,16 +186,26 @@ class Case:
             return [answer for part in parts for answer in self.stacked(part)]
         answers = [attempt(call.alone) for call in calls]
         if all(answer.error is None for answer in answers):
-            self._refuse(f"it cannot run {len(calls)} items at once: {error!r:.200}")
+            self._refuse("failed_run", f"it cannot run {len(calls)} items at once: {error!r:.200}")
         return answers
 
     def _shrink(self, size: int) -> None:
         self._largest = size // 2
         if self._largest == 1:
-            self._refuse("two items do not fit into memory")
+            self._refuse("out_of_memory", "two items do not fit into memory")
         else:
-            self._statistics.fell_back(self.name, f"{size} items do not fit into memory", False)
+            reason = f"{size} items do not fit into memory"
+            self._statistics.fell_back(self.name, "out_of_memory", reason, is_final=False)
 
-    def _refuse(self, reason: str) -> None:
+    def _refuse(self, kind: Kind, reason: str) -> None:
         self.reason = reason
-        self._statistics.fell_back(self.name, reason, is_final=True)
+        self._statistics.fell_back(self.name, kind, reason, is_final=True)
+
+
+def _signature(adapter: Adapter, leaves: Sequence[Any]) -> str:
+    """Shapes and types of the tensors: `1x3x64x64 float32, 1 int64`."""
+    return ", ".join(
+        f"{'x'.join(map(str, leaf.shape))} {str(getattr(leaf.dtype, 'name', leaf.dtype)).split('.')[-1]}".strip()
+        for leaf in leaves
+        if adapter.is_tensor(leaf)
+    )

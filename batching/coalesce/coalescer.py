@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from runway_serve.batching.coalesce.adapter import Adapter, Part
+from runway_serve.batching.coalesce.adapters import all_adapters
 from runway_serve.batching.coalesce.audit import listen
 from runway_serve.batching.coalesce.case import Case
 from runway_serve.batching.coalesce.grouping import NetworkCall, UnstackableError, network_call
@@ -24,8 +25,7 @@ from runway_serve.batching.coalesce.habits import Habits
 from runway_serve.batching.coalesce.lanes import Hub, Lane, current_lane
 from runway_serve.batching.coalesce.patches import loaded, tell_before
 from runway_serve.batching.coalesce.planner import plan
-from runway_serve.batching.coalesce.statistics import Statistics
-from runway_serve.batching.coalesce.torch_modules import TorchModules
+from runway_serve.batching.coalesce.statistics import Kind, Statistics
 from runway_serve.batching.coalesce.watch import ScriptModules
 from runway_serve.batching.coalesce.world import World
 
@@ -51,7 +51,7 @@ class Coalescer:
         self._world = World(parts)
         self._scripts = ScriptModules()
         self._heard: list[int] = []
-        self._waiting: list[Adapter] = [TorchModules()]
+        self._waiting: list[Adapter] = all_adapters()
         self._attached: list[tuple[Adapter, Any]] = []
         self._cases: OrderedDict[Hashable, Case] = OrderedDict()
         self._habits: dict[str, Habits] = {}
@@ -72,9 +72,12 @@ class Coalescer:
         self._habits.clear()
         self._cases.clear()
 
-    def cases(self) -> list[Case]:
-        """The networks and signatures met so far."""
-        return list(self._cases.values())
+    def cases(self, command: str | None = None) -> list[Case]:
+        """The networks and signatures met so far, by calls of one command or of all."""
+        if command is None:
+            return list(self._cases.values())
+        habits = self._habits.get(command)
+        return [] if habits is None else habits.cases()
 
     def run(
         self,
@@ -121,11 +124,11 @@ class Coalescer:
         """No lane is left."""
         self._world.end()
 
-    def acts(self, lane: Lane, what: str) -> None:
+    def acts(self, lane: Lane, kind: Kind, what: str) -> None:
         """The lane goes on alone, and its command is one for single calls."""
         lane.is_exclusive = True
         if self._running is not None:
-            self._running.note_harm(what)
+            self._running.note_harm(kind, what)
 
     def seeds(self, generator: str) -> None:
         """The running lane gets a generator of its own."""
@@ -164,7 +167,7 @@ class Coalescer:
             begin(self._begin(habits))
         except Exception as error:
             logger.debug("looking at the script of %s failed", habits.command, exc_info=True)
-            habits.close(f"what its calls share cannot be looked at: {error!r:.200}")
+            habits.close("unreadable", f"what its calls share cannot be looked at: {error!r:.200}")
             return False
         return True
 
@@ -181,8 +184,9 @@ class Coalescer:
                 self._attached.append((adapter, module))
                 adapter.attach(module)
                 self._world.add(adapter.parts())
-                if isinstance(adapter, TorchModules):
-                    self._world.add_generator("torch", adapter.generator())
+                generator = adapter.generator()
+                if generator is not None:
+                    self._world.add_generator(adapter.framework, generator)
         for adapter, module in self._attached:
             adapter.attach(module)
         namespaces = self._scripts.namespaces()
@@ -199,11 +203,12 @@ class Coalescer:
             *(("random", random, name) for name in ("seed", "setstate")),
             *(("numpy", np.random, name) for name in ("seed", "set_state")),
         ]
-        for adapter, _ in self._attached:
-            if isinstance(adapter, TorchModules):
-                seeding += [("torch", *found) for found in adapter.seed_functions()]
         for generator, module, name in seeding:
             tell_before(module, name, partial(_seeds, generator), namespaces)
+        for adapter, _ in self._attached:
+            told = _seeds if adapter.generator() is not None else _seeds_for_all
+            for module, name in adapter.seed_functions():
+                tell_before(module, name, partial(told, adapter.framework), namespaces)
 
     def meet(
         self,
@@ -220,7 +225,7 @@ class Coalescer:
             return bound(*args, **kwargs)
         call = self._joinable(adapter, lane, network, bound, args, kwargs)
         if call is None:
-            self.statistics.alone += 1
+            self.statistics.ran_alone()
             return lane.alone(partial(bound, *args, **kwargs))
         return lane.pause(call)
 
@@ -242,7 +247,8 @@ class Coalescer:
         try:
             call = network_call(adapter, network, bound, args, kwargs, mode)
         except UnstackableError as reason:
-            self.statistics.fell_back(adapter.name_of(network), str(reason), is_final=False)
+            name = adapter.name_of(network)
+            self.statistics.fell_back(name, "arguments", str(reason), is_final=False)
             return None
         case = self._case_of(call, adapter)
         habits.met(case)
@@ -271,6 +277,14 @@ def _seeds(generator: str, *_args: Any, **_kwargs: Any) -> None:
     lane = current_lane()
     if lane is not None:
         lane.host.seeds(generator)
+
+
+def _seeds_for_all(framework: str, *_args: Any, **_kwargs: Any) -> None:
+    lane = current_lane()
+    if lane is not None:
+        lane.host.acts(
+            lane, "shared_state", f"it seeds {framework}, whose generators all calls share"
+        )
 
 
 def _runs_event_loop() -> bool:

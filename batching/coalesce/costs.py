@@ -38,6 +38,14 @@ class Costs:
         kept = self._samples.get(_class_of(size))
         return median(kept) if kept else None
 
+    def known(self) -> dict[int, float]:
+        """Median seconds an item by batch size, of the sizes that were measured often enough, and of one alone."""
+        return {
+            1 << index: median(kept)
+            for index, kept in sorted(self._samples.items())
+            if kept and (index == 0 or self._is_known(index))
+        }
+
     def best_size(self, size: int) -> int:
         """How many of `size` items to run at once; 1: each alone."""
         top = _class_of(size)

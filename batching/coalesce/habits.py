@@ -11,7 +11,7 @@ from typing import Any
 
 from runway_serve.batching.coalesce.case import Case
 from runway_serve.batching.coalesce.lanes import Lane
-from runway_serve.batching.coalesce.statistics import Statistics
+from runway_serve.batching.coalesce.statistics import Kind, Statistics
 from runway_serve.batching.coalesce.watch import Stamp, Watch
 
 WATCHED = 3  # calls; the first may load and cache what later ones find, so it is not held against the command
@@ -34,7 +34,7 @@ class Habits:
         self._model = model
         self._statistics = statistics
         self._watched = 0
-        self._harm: str | None = None
+        self._harm: tuple[Kind, str] | None = None
         self._cases: dict[int, Case] = {}
         self._groups = 0
         self._watch: Watch | None = None
@@ -44,7 +44,7 @@ class Habits:
         self._is_first_pause = True
         self._singles = 0
         if names_gradients(self.function):
-            self.close("it computes gradients")
+            self.close("gradients", "it computes gradients")
 
     @property
     def is_watched(self) -> bool:
@@ -62,9 +62,13 @@ class Habits:
         """A call met a network."""
         self._cases[id(case)] = case
 
-    def note_harm(self, what: str) -> None:
+    def cases(self) -> list[Case]:
+        """The networks and signatures that calls met."""
+        return list(self._cases.values())
+
+    def note_harm(self, kind: Kind, what: str) -> None:
         """A call does something that other calls could see."""
-        self._harm = self._harm or what
+        self._harm = self._harm or (kind, what)
 
     def is_harmful(self) -> bool:
         """Whether something was seen that forbids lanes."""
@@ -83,7 +87,7 @@ class Habits:
             return
         self._look_at_end()
         if self.reason is None and not self.is_watched and not self._cases:
-            self.close("it calls no network that could be shared")
+            self.close("no_network", "it calls no network that could be shared")
 
     def begin_group(self, namespaces: list[dict[str, Any]]) -> None:
         """Several calls are about to run side by side."""
@@ -130,7 +134,7 @@ class Habits:
             self._take(change)
         self._before = None
         if self._harm is not None:
-            self.close(self._harm)
+            self.close(*self._harm)
 
     def _change(self) -> tuple[str, bool] | None:
         """What calls share that is not as it was; called within an author's call, so it must not raise."""
@@ -144,15 +148,15 @@ class Habits:
         """A change of what calls share. Something new may be a cache; something that is exchanged is not."""
         path, is_new = change
         if not is_new:
-            self.note_harm(f"it changes {path}")
+            self.note_harm("shared_state", f"it changes {path}")
         elif self._watch is not None:
             self._groups = 0
             self._before = self._watch.stamp()
 
-    def close(self, reason: str) -> None:
+    def close(self, kind: Kind, reason: str) -> None:
         """From now on calls run one at a time."""
         self.reason = reason
-        self._statistics.fell_back(f"command {self.command}", reason, is_final=True)
+        self._statistics.fell_back(f"command {self.command}", kind, reason, is_final=True)
 
 
 def writes_globals(function: Callable[..., Any]) -> bool:
@@ -166,7 +170,10 @@ def writes_globals(function: Callable[..., Any]) -> bool:
 
 def names_gradients(function: Callable[..., Any]) -> bool:
     """Whether the function, or one that it names, has gradients computed: results of one run share their graph."""
-    return any({"backward", "autograd"} & set(code.co_names) for code in _reachable(function))
+    return any(
+        {"backward", "autograd", "GradientTape"} & set(code.co_names)
+        for code in _reachable(function)
+    )
 
 
 def _reachable(function: Callable[..., Any]) -> Iterator[types.CodeType]:

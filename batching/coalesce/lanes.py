@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from greenlet import getcurrent, greenlet
 
 from runway_serve.batching.coalesce.grouping import NetworkCall
+from runway_serve.batching.coalesce.statistics import Kind
 
 Order = Callable[[], Any]  # runs in the lane that gets it; its result is what the network gave
 NOT_PAUSED = object()
@@ -35,7 +36,7 @@ class Host(Protocol):
     ) -> Any:
         """The running lane calls a network: what it gives."""
 
-    def acts(self, lane: Lane, what: str) -> None:
+    def acts(self, lane: Lane, kind: Kind, what: str) -> None:
         """A lane is about to do what others could see. Must not raise."""
 
     def seeds(self, generator: str) -> None:

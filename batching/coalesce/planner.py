@@ -30,10 +30,12 @@ def plan(
         while rest:
             size = case.size_for(len(rest))
             if size == 1:
+                case.leave(len(rest))
                 yield from ((lane, call.alone) for lane, call in rest)
                 break
             chunk, rest = rest[:size], rest[size:]
             if len(chunk) == 1:
+                case.leave(1)
                 yield chunk[0][0], chunk[0][1].alone
                 break
             calls = [call for _, call in chunk]

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any
 
-from runway_serve.batching.coalesce.adapter import Part
+from runway_serve.batching.coalesce.adapter import Generator, Part
 from runway_serve.batching.coalesce.grouping import UnstackableError
 from runway_serve.batching.coalesce.patches import loaded, meet_calls
+from runway_serve.batching.coalesce.tolerances import TOLERANCES
 from runway_serve.batching.coalesce.torch_state import objection, stamp
 from runway_serve.batching.coalesce.torch_world import Modes
 
-# Largest difference that counts as equal, as a part of the largest absolute value of the item's tensor.
-TOLERANCES = {
-    "float64": 1e-9,
-    "float32": 1e-4,
-    "float16": 1e-2,
-    "bfloat16": 5e-2,
-    "complex128": 1e-9,
-    "complex64": 1e-4,
-}
 VALUE_MAX_ITEMS = 64  # larger tensors that are the same for all items are told apart by identity
 
 
@@ -183,7 +175,7 @@ class TorchModules:
             *((torch.cuda.random, name) for name in cuda),
         ]
 
-    def generator(self) -> tuple[Callable[[], Any], Callable[[Any], None]]:
+    def generator(self) -> Generator:
         """Reads and writes the state of the process-wide generators: the CPU's, and the cards' once they are used."""
         torch = self._torch
 

@@ -34,7 +34,10 @@ UNWATCHED = (
     "runway",
     "runway_serve",
     "logging",
-)  # objects of these packages are no state of a script
+    "keras",
+    "onnxruntime",
+    "tensorflow",
+)  # objects of these packages are no state of a script: the check of a network looks at its own
 NO_STATE = (type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType, types.MethodType)
 
 

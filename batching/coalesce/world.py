@@ -10,19 +10,18 @@ import os
 import random
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from runway_serve.batching.coalesce.adapter import Part
+from runway_serve.batching.coalesce.adapter import Generator, Part
 from runway_serve.batching.coalesce.lanes import Lane, current_lane
 
 # What `warnings.catch_warnings` puts back; the last one is private, and not in every Python.
 WARNING_SETTINGS = tuple(
     name for name in ("filters", "showwarning", "_showwarnmsg_impl") if hasattr(warnings, name)
 )
-Generator = tuple[Callable[[], Any], Callable[[Any], None]]  # reads and writes the state
 
 
 class World:

@@ -7,6 +7,7 @@ from time import perf_counter
 import pytest
 
 from runway.execution import Invocation
+from runway.messages import Coalesced
 from runway_serve.crew import Task
 from runway_serve.tallies import FINEST_S, CommandTally, Durations, Tallies
 
@@ -77,3 +78,16 @@ def test_a_copy_stays_as_it_was():
     assert copy.commands["c"].codes[200] == copy.refusals["queue_full"] == 0
     assert copy.commands["c"].calls == copy.commands["c"].waits.total_s == 0
     assert sum(copy.commands["c"].sizes) == sum(copy.commands["c"].waits.counts) == 0
+
+
+def test_what_workers_tell_of_coalescing_adds_up():
+    tally = CommandTally()
+
+    for _ in range(2):
+        tally.coalesced.add(Coalesced({5: 2, 1: 1}, 3, {True: 1}, {"failed_check": 1}))
+    copy = tally.copied().coalesced
+    tally.coalesced.add(Coalesced({}, 1, {False: 1}, {"failed_check": 1}))
+
+    assert (copy.sizes[3], copy.sizes[0], copy.items, copy.alone) == (4, 2, 22, 6)
+    assert (copy.agreed, copy.objected, copy.fallbacks) == (2, 0, {"failed_check": 2})
+    assert (tally.coalesced.objected, tally.coalesced.fallbacks["failed_check"]) == (1, 3)
