@@ -1,13 +1,10 @@
 // A command: the stage with its main inputs, the output, the inference options beside them.
-import { html, useEffect } from "./dom.mjs";
 import { Field } from "./field.mjs";
 import { OutputCard } from "./outputs/card.mjs";
 import { ApiPanel } from "./panels/api.mjs";
-import { Elapsed } from "./progress.mjs";
 import { SOURCES, SourceBar } from "./sources/index.mjs";
-import { useStore } from "./store.mjs";
 import { splitInputs } from "./types.mjs";
-import { Button } from "./parts.mjs";
+import { Button, Elapsed, Switch, html, useEffect, useStore } from "./parts.mjs";
 
 export function CommandView({ session }) {
   const { values, errors, source } = useStore(session.store);
@@ -74,11 +71,7 @@ function RunBar({ session }) {
         ? html`<${Button} icon="stop" class="stop" onClick=${() => session.stop()}>Cancel <${Elapsed} began=${run.began} /><//>`
         : html`<${Button} icon="play" class="primary run" onClick=${() => session.run()} title="Ctrl+Enter">Run<//>`}
       <label class="mini inline" title="Run at every change of an input">
-        <span class="switch">
-          <input type="checkbox" role="switch" checked=${isLive} onChange=${(event) => session.setLive(event.target.checked)} />
-          <span class="switch-track" aria-hidden="true"></span>
-        </span>
-        Live
+        <${Switch} checked=${isLive} onChange=${(event) => session.setLive(event.target.checked)} /> Live
       </label>
     </div>
   `;

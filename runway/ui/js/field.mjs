@@ -1,8 +1,7 @@
 // A control with its label, its description as a tooltip, and the error that belongs to it.
 import { controlFor } from "./controls/index.mjs";
-import { html, useState } from "./dom.mjs";
-import { Icon } from "./icons.mjs";
 import { title } from "./types.mjs";
+import { Icon, html, useState } from "./parts.mjs";
 
 const LABELLED = new Set(["text", "number", "boolean", "category"]); // one element takes the label; others are groups
 

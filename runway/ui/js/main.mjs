@@ -1,14 +1,12 @@
 // The page: header with the views, the view, the foot.
 import { CommandView } from "./command-view.mjs";
-import { html, render, useEffect } from "./dom.mjs";
-import { Icon } from "./icons.mjs";
 import { SETUP, load, model, session, show } from "./model.mjs";
 import { Footer } from "./panels/metrics.mjs";
 import { SetupView } from "./setup-view.mjs";
-import { useStore } from "./store.mjs";
 import { ThemeButton } from "./theme.mjs";
 import { TokenPrompt } from "./token-prompt.mjs";
 import { title } from "./types.mjs";
+import { Icon, html, render, useEffect, useStore } from "./parts.mjs";
 
 function Page() {
   const { meta, view, problem } = useStore(model);

@@ -143,12 +143,8 @@ export class Session {
     let last = performance.now();
     try {
       for (let step; !this.abort.signal.aborted && (step = await next(this.abort.signal)); ) {
-        const inputs = this.inputs(step.values);
-        this.check(inputs);
-        const began = performance.now();
-        const outputs = await call(this.command.name, inputs, this.abort.signal);
+        await this.once(this.inputs(step.values), this.abort.signal, step.label);
         const now = performance.now();
-        this.add({ inputs, outputs, ms: now - began, label: step.label });
         const fps = 1000 / (now - last);
         last = now;
         this.store.set(({ run }) => ({
@@ -183,11 +179,7 @@ export class Session {
   async batchItem(item, signal) {
     let failed = null;
     try {
-      const inputs = this.inputs(await item.values());
-      this.check(inputs);
-      const began = performance.now();
-      const outputs = await call(this.command.name, inputs, signal);
-      this.add({ inputs, outputs, ms: performance.now() - began, label: item.label });
+      await this.once(this.inputs(await item.values()), signal, item.label);
     } catch (error) {
       if (error.name === "AbortError") return;
       failed = { label: item.label, message: error.message };
@@ -202,9 +194,13 @@ export class Session {
     }));
   }
 
-  check(inputs) {
+  // One call of a loop or a batch.
+  async once(inputs, signal, label) {
     const [type] = this.lacking(inputs);
     if (type) throw new ApiError(`Missing input: ${type.name}.`);
+    const began = performance.now();
+    const outputs = await call(this.command.name, inputs, signal);
+    this.add({ inputs, outputs, ms: performance.now() - began, label });
   }
 
   begin(kind, inputs, total = null) {

@@ -1,11 +1,7 @@
 // The setup: a model's options, and the start.
-import { html } from "./dom.mjs";
-import { Failure } from "./failure.mjs";
 import { Field } from "./field.mjs";
-import { Icon } from "./icons.mjs";
 import { model, setOption, setUp } from "./model.mjs";
-import { Elapsed } from "./progress.mjs";
-import { useStore } from "./store.mjs";
+import { Elapsed, Failure, Icon, html, useStore } from "./parts.mjs";
 
 export function SetupView() {
   const { meta, options, setup, status } = useStore(model);

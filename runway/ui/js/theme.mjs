@@ -1,20 +1,12 @@
 // Light or dark: as the system has it, until the button says otherwise.
-import { html, useEffect, useState } from "./dom.mjs";
-import { IconButton } from "./icons.mjs";
+import { keepText, readText } from "./storage.mjs";
+import { IconButton, html, useEffect, useState } from "./parts.mjs";
 
-const KEY = "runway-theme";
+const WHERE = ["localStorage", "runway-theme"];
 const system = matchMedia("(prefers-color-scheme: dark)");
 
-function chosen() {
-  try {
-    return localStorage.getItem(KEY);
-  } catch {
-    return null;
-  }
-}
-
 export function ThemeButton() {
-  const [choice, setChoice] = useState(chosen);
+  const [choice, setChoice] = useState(() => readText(...WHERE));
   const [isSystemDark, setSystemDark] = useState(system.matches);
   const isDark = choice ? choice === "dark" : isSystemDark;
   useEffect(() => {
@@ -28,11 +20,7 @@ export function ThemeButton() {
   const toggle = () => {
     const next = isDark ? "light" : "dark";
     setChoice(next);
-    try {
-      localStorage.setItem(KEY, next);
-    } catch {
-      // it lasts until the page is left
-    }
+    keepText(...WHERE, next);
   };
   return html`<${IconButton} icon=${isDark ? "sun" : "moon"} label=${isDark ? "Light colours" : "Dark colours"} onClick=${toggle} />`;
 }

@@ -1,8 +1,6 @@
 // Asks for the access token of a server that wants one.
-import { Dialog } from "./dialog.mjs";
-import { html, useState } from "./dom.mjs";
-import { useStore } from "./store.mjs";
 import { prompt, token } from "./token.mjs";
+import { Dialog, html, useState, useStore } from "./parts.mjs";
 
 export function TokenPrompt() {
   const { isAsked, wasRefused } = useStore(prompt);

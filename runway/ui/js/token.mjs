@@ -1,17 +1,10 @@
 // The server's access token: asked for when it answers 401, kept until the tab is closed.
+import { keepText, readText } from "./storage.mjs";
 import { createStore } from "./store.mjs";
 
-const KEY = "runway-token";
+const WHERE = ["sessionStorage", "runway-token"];
 
-function stored() {
-  try {
-    return sessionStorage.getItem(KEY) ?? "";
-  } catch {
-    return ""; // storage is barred, the token then lasts until the page is left
-  }
-}
-
-let current = stored();
+let current = readText(...WHERE) ?? "";
 let pending = null;
 
 // `isAsked`: a prompt is open. `wasRefused`: the token that was given does not fit.
@@ -35,11 +28,7 @@ export const token = {
   },
   give(value) {
     current = value.trim();
-    try {
-      sessionStorage.setItem(KEY, current);
-    } catch {
-      // kept in this page only
-    }
+    keepText(...WHERE, current);
     prompt.set({ isAsked: false });
     pending?.settle();
     pending = null;

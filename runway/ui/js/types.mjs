@@ -1,4 +1,5 @@
 // What the manifest's types mean for the page: first values, names, which input is the picture.
+import { sample } from "./media/vectors.mjs";
 
 export const isVisual = (type) => type.type === "image" || type.type === "segmentation";
 export const isPlace = (type) => ["image_point", "image_bounding_box", "image_landmarks"].includes(type.type);
@@ -10,25 +11,15 @@ export function title(name) {
   return words ? words[0].toUpperCase() + words.slice(1) : name;
 }
 
-// A normal sample (Box and Muller, 1958).
-export function normal() {
-  const radius = Math.sqrt(-2 * Math.log(1 - Math.random()));
-  return radius * Math.cos(2 * Math.PI * Math.random());
-}
-
 export const roundTo = (value, digits = 5) => Number(value.toFixed(digits));
 
-export function sampleVector(type) {
-  const { length, samplingMean: mean = 0, samplingStd: std = 1 } = type;
-  return Array.from({ length }, () => roundTo(mean + std * normal()));
-}
+export const sampleVector = (type) => sample(type).map((value) => roundTo(value));
 
 export function landmarkCircle(count) {
-  const place = (index) => {
+  return Array.from({ length: count }, (_, index) => {
     const angle = (2 * Math.PI * index) / count - Math.PI / 2;
-    return [roundTo(0.5 + 0.32 * Math.cos(angle), 4), roundTo(0.5 + 0.32 * Math.sin(angle), 4)];
-  };
-  return Array.from({ length: count }, (_, index) => place(index));
+    return [Math.cos(angle), Math.sin(angle)].map((side) => roundTo(0.5 + 0.32 * side, 4));
+  });
 }
 
 const FIRST_VALUES = {
@@ -51,9 +42,7 @@ export function firstValues(types) {
 
 // Types without a default have to be given; `file` and `vector` may stay away.
 export function isRequired(type) {
-  return ["any", "array", "image", "segmentation", "image_point", "image_bounding_box", "image_landmarks"].includes(
-    type.type,
-  );
+  return isVisual(type) || isPlace(type) || type.type === "any" || type.type === "array";
 }
 
 export const WANTED = {
@@ -74,11 +63,8 @@ export function splitInputs(inputs) {
 export function fieldOf(message, types) {
   const said = /^(?:Invalid argument|Missing (?:input|option|argument)): (.+)$/s.exec(message);
   if (!said) return null;
-  const names = (type) => [type.name, ...(type.itemType ? itemNames(type.itemType) : [])];
-  const matches = types.filter((type) => names(type).some((name) => said[1].startsWith(`${name}.`)));
+  const matches = types.filter((type) => namesIn(type).some((name) => said[1].startsWith(`${name}.`)));
   return matches.sort((a, b) => b.name.length - a.name.length)[0]?.name ?? null;
 }
 
-function itemNames(type) {
-  return [type.name, ...(type.itemType ? itemNames(type.itemType) : [])];
-}
+const namesIn = (type) => (type ? [type.name, ...namesIn(type.itemType)] : []);

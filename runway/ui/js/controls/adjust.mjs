@@ -1,7 +1,7 @@
 // Cut, scale and format of a picture before it is sent.
-import { html, useEffect, useRef, useState } from "../dom.mjs";
-import { Choice, NumberField } from "../parts.mjs";
+import { bound, percent, placeIn } from "../places.mjs";
 import { roundTo } from "../types.mjs";
+import { Button, Choice, NumberField, html, useEffect, useRef, useState } from "../parts.mjs";
 
 const FITS = [
   ["original", "As it is"],
@@ -37,7 +37,7 @@ export function Adjust({ blob, edit, onChange }) {
         />
         ${isSized && length("width", "Width")}${isSized && length("height", "Height")}
         <${Choice} label="Send as" value=${edit.format} options=${FORMATS} isStacked onTake=${(format) => set({ format })} />
-        <button type="button" class="small" disabled=${!edit.crop} onClick=${() => set({ crop: null })}>Whole picture</button>
+        <${Button} disabled=${!edit.crop} onClick=${() => set({ crop: null })}>Whole picture<//>
       </div>
     </div>
   `;
@@ -57,19 +57,14 @@ function CropBoard({ url, crop, onChange }) {
   const board = useRef(null);
   const [drawn, setDrawn] = useState(null); // while the pointer is down
   const shown = drawn ?? crop ?? WHOLE;
-  const place = (event) => {
-    const box = board.current.getBoundingClientRect();
-    const inside = (value) => Math.min(1, Math.max(0, value));
-    return [inside((event.clientX - box.left) / box.width), inside((event.clientY - box.top) / box.height)];
-  };
   const start = useRef(null);
   const down = (event) => {
     board.current.setPointerCapture(event.pointerId);
-    start.current = place(event);
+    start.current = placeIn(board.current, event);
   };
   const move = (event) => {
     if (!start.current) return;
-    const [x, y] = place(event);
+    const [x, y] = placeIn(board.current, event);
     const [x0, y0] = start.current;
     setDrawn({ x: Math.min(x, x0), y: Math.min(y, y0), width: Math.abs(x - x0), height: Math.abs(y - y0) });
   };
@@ -78,7 +73,7 @@ function CropBoard({ url, crop, onChange }) {
     if (drawn && drawn.width > SMALLEST && drawn.height > SMALLEST) onChange(drawn);
     setDrawn(null);
   };
-  const percent = (name, label) => html`
+  const side = (name, label) => html`
     <${NumberField}
       label=${`${label} %`}
       value=${roundTo(shown[name] * 100, 1)}
@@ -93,20 +88,14 @@ function CropBoard({ url, crop, onChange }) {
       ${url && html`<img src=${url} alt="Picture to cut; drag over it to mark the part to keep" draggable=${false} />`}
       <div
         class="crop-mark"
-        style=${{
-          left: `${shown.x * 100}%`,
-          top: `${shown.y * 100}%`,
-          width: `${shown.width * 100}%`,
-          height: `${shown.height * 100}%`,
-        }}
+        style=${{ ...percent([shown.x, shown.y]), width: `${shown.width * 100}%`, height: `${shown.height * 100}%` }}
       ></div>
     </div>
-    <div class="row">${percent("x", "Left")}${percent("y", "Top")}${percent("width", "Width")}${percent("height", "Height")}</div>
+    <div class="row">${side("x", "Left")}${side("y", "Top")}${side("width", "Width")}${side("height", "Height")}</div>
   `;
 }
 
 function clip(crop) {
-  const bound = (value, low, high) => Math.min(high, Math.max(low, value));
   const x = bound(crop.x, 0, 1 - SMALLEST);
   const y = bound(crop.y, 0, 1 - SMALLEST);
   return { x, y, width: bound(crop.width, SMALLEST, 1 - x), height: bound(crop.height, SMALLEST, 1 - y) };

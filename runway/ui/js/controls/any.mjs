@@ -1,5 +1,5 @@
 // Any JSON value, written as text; only text that parses is sent.
-import { html, useEffect, useState } from "../dom.mjs";
+import { Button, html, useEffect, useState } from "../parts.mjs";
 
 const write = (value) => (value === undefined ? "" : JSON.stringify(value, null, 2));
 const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
@@ -40,9 +40,7 @@ export function AnyControl({ id, type, value, onChange, errorId }) {
         onInput=${take}
       ></textarea>
       <div class="row">
-        <button type="button" class="small" disabled=${Boolean(problem) || text.trim() === ""} onClick=${() => setText(write(parsed))}>
-          Format
-        </button>
+        <${Button} disabled=${Boolean(problem) || text.trim() === ""} onClick=${() => setText(write(parsed))}>Format<//>
         ${problem && html`<span class="field-error" id=${problemId}>Not JSON yet: ${problem}</span>`}
       </div>
     </div>

@@ -1,9 +1,7 @@
 // A list of one item type: add, remove, reorder.
-import { html, useRef } from "../dom.mjs";
-import { IconButton } from "../icons.mjs";
 import { firstValue, title } from "../types.mjs";
 import { controlFor } from "./index.mjs";
-import { Button } from "../parts.mjs";
+import { Button, IconButton, html, useRef } from "../parts.mjs";
 
 export function ArrayControl({ id, type, value, onChange, context }) {
   const items = value ?? [];
@@ -18,9 +16,8 @@ export function ArrayControl({ id, type, value, onChange, context }) {
     onChange(items.filter((_, at) => at !== index));
   };
   const move = (from, to) => {
-    for (const list of [keys.current]) list.splice(to, 0, ...list.splice(from, 1));
     const moved = [...items];
-    moved.splice(to, 0, ...moved.splice(from, 1));
+    for (const list of [keys.current, moved]) list.splice(to, 0, ...list.splice(from, 1));
     onChange(moved);
   };
   const isFull = type.maxLength ? items.length >= type.maxLength : false;

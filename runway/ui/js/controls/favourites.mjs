@@ -1,30 +1,17 @@
 // Vectors worth keeping, in the browser's storage, for all inputs of one name and length.
 import { ROOT } from "../api.mjs";
+import { keepText, readText } from "../storage.mjs";
 
 const MOST = 24;
-const keyOf = (type) => `runway-favourites ${ROOT.pathname} ${type.name} ${type.length}`;
+const whereOf = (type) => ["localStorage", `runway-favourites ${ROOT.pathname} ${type.name} ${type.length}`];
 
 function write(type, list) {
-  try {
-    localStorage.setItem(keyOf(type), JSON.stringify(list));
-  } catch {
-    // storage is full or barred: they last until the page is left
-  }
+  keepText(...whereOf(type), JSON.stringify(list));
   return list;
 }
 
 export const favourites = {
-  all(type) {
-    try {
-      return JSON.parse(localStorage.getItem(keyOf(type))) ?? [];
-    } catch {
-      return [];
-    }
-  },
+  all: (type) => JSON.parse(readText(...whereOf(type)) ?? "[]"),
   add: (type, values) => write(type, [...favourites.all(type), { at: Date.now() + Math.random(), values }].slice(-MOST)),
-  remove: (type, at) =>
-    write(
-      type,
-      favourites.all(type).filter((one) => one.at !== at),
-    ),
+  remove: (type, at) => write(type, favourites.all(type).filter((one) => one.at !== at)),
 };

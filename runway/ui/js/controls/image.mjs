@@ -1,10 +1,8 @@
 // A picture: chosen, dropped, pasted or taken by a source; adjusted before it is sent.
-import { html, useEffect, useRef, useState } from "../dom.mjs";
-import { Icon } from "../icons.mjs";
 import { editFor } from "../media/fit.mjs";
 import { blobOf, prepare } from "../media/pictures.mjs";
 import { Adjust } from "./adjust.mjs";
-import { Button } from "../parts.mjs";
+import { Button, Icon, html, useEffect, useRef, useState } from "../parts.mjs";
 
 const UNSHOWN = "This browser cannot show the picture. It will be sent as it is.";
 const imageIn = (transfer) => [...(transfer?.files ?? [])].find((file) => file.type.startsWith("image/"));

@@ -1,11 +1,10 @@
 // Point, bounding box and landmarks, set on the input picture: by pointer, by arrow keys, by numbers.
-import { html, useRef, useState } from "../dom.mjs";
-import { NumberField } from "../parts.mjs";
+import { ARROWS, bound, percent, placeIn } from "../places.mjs";
 import { firstValue, roundTo } from "../types.mjs";
+import { NumberField, html, useRef, useState } from "../parts.mjs";
 
 const STEP = 0.01; // of the picture's side, for an arrow key
-const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-const bound = (value) => roundTo(Math.min(1, Math.max(0, value)), 4);
+const within = (share) => roundTo(bound(share), 4);
 
 // Each type as a list of handles, and back.
 const FORMS = {
@@ -38,10 +37,7 @@ export function PlacesControl({ id, type, value, onChange, context }) {
   const name = (index) => type.labels?.[index] ?? form.names[index] ?? `Point ${index + 1}`;
 
   const set = (index, point) => onChange(form.value(points.map((old, at) => (at === index ? point : old))));
-  const place = (event) => {
-    const box = board.current.getBoundingClientRect();
-    return [bound((event.clientX - box.left) / box.width), bound((event.clientY - box.top) / box.height)];
-  };
+  const place = (event) => placeIn(board.current, event, within);
   const nearest = ([x, y]) => {
     const far = points.map(([px, py]) => (px - x) ** 2 + (py - y) ** 2);
     return far.indexOf(Math.min(...far));
@@ -69,7 +65,7 @@ export function PlacesControl({ id, type, value, onChange, context }) {
     event.preventDefault();
     const size = event.shiftKey ? STEP * 10 : STEP;
     const [x, y] = points[index];
-    set(index, [bound(x + arrow[0] * size), bound(y + arrow[1] * size)]);
+    set(index, [within(x + arrow[0] * size), within(y + arrow[1] * size)]);
   };
   const setNumber = (at, number) => {
     const changed = given.map((old, index) => (index === at ? number : old));
@@ -88,7 +84,7 @@ export function PlacesControl({ id, type, value, onChange, context }) {
               class="handle ${index === active ? "is-active" : ""}"
               data-handle=${index}
               id=${index === 0 ? id : undefined}
-              style=${{ left: `${x * 100}%`, top: `${y * 100}%` }}
+              style=${percent([x, y])}
               aria-label=${`${name(index)} at ${Math.round(x * 100)}%, ${Math.round(y * 100)}%; arrow keys move it`}
               title=${name(index)}
               onFocus=${() => setActive(index)}

@@ -1,5 +1,5 @@
 // Text, number, boolean, category.
-import { html, useEffect, useState } from "../dom.mjs";
+import { Switch, html, refused, useEffect, useState } from "../parts.mjs";
 
 const LONG_TEXT = 60; // characters, from here on a line is too short
 
@@ -9,8 +9,7 @@ export function TextControl({ id, type, value, onChange, errorId, context }) {
   const shared = {
     id,
     value: text,
-    "aria-invalid": errorId ? "true" : undefined,
-    "aria-describedby": errorId,
+    ...refused(errorId),
     minlength: type.minLength || undefined,
     maxlength: type.maxLength || undefined,
     onInput: (event) => onChange(event.target.value),
@@ -56,8 +55,7 @@ export function NumberControl({ id, type, value, onChange, errorId }) {
         ...${limits}
         step=${step}
         value=${text}
-        aria-invalid=${errorId ? "true" : undefined}
-        aria-describedby=${errorId}
+        ...${refused(errorId)}
         onInput=${take}
         onBlur=${() => setText(String(value ?? ""))}
       />
@@ -72,17 +70,7 @@ function niceStep(span) {
 
 export function BooleanControl({ id, value, onChange, errorId }) {
   return html`
-    <span class="switch">
-      <input
-        id=${id}
-        type="checkbox"
-        role="switch"
-        checked=${value === true}
-        aria-describedby=${errorId}
-        onChange=${(event) => onChange(event.target.checked)}
-      />
-      <span class="switch-track" aria-hidden="true"></span>
-    </span>
+    <${Switch} id=${id} checked=${value === true} aria-describedby=${errorId} onChange=${(event) => onChange(event.target.checked)} />
   `;
 }
 
@@ -91,8 +79,7 @@ export function CategoryControl({ id, type, value, onChange, errorId }) {
   return html`
     <select
       id=${id}
-      aria-invalid=${errorId ? "true" : undefined}
-      aria-describedby=${errorId}
+      ...${refused(errorId)}
       value=${String(choices.indexOf(value))}
       onChange=${(event) => onChange(choices[Number(event.target.value)])}
     >

@@ -1,9 +1,8 @@
 // A map of labels: painted over a picture, filled, imported. Sent as a PNG in the labels' colours.
-import { html, useEffect, useRef, useState } from "../dom.mjs";
-import { Icon, IconButton } from "../icons.mjs";
 import { LabelMap, isGrey } from "../media/label-map.mjs";
 import { dataUri, loadImage } from "../media/pictures.mjs";
-import { Button, NumberField } from "../parts.mjs";
+import { ARROWS, bound, percent, placeIn } from "../places.mjs";
+import { Button, FileButton, IconButton, NumberField, html, useEffect, useRef, useState } from "../parts.mjs";
 
 const SIZE = 512; // pixels a side where the type declares none
 const TOOLS = [
@@ -11,7 +10,6 @@ const TOOLS = [
   ["fill", "Fill"],
   ["eraser", "Eraser"],
 ];
-const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const css = ([r, g, b]) => `rgb(${r} ${g} ${b})`;
 
 function firstSize(type) {
@@ -84,9 +82,8 @@ export function SegmentationControl({ id, type, value, onChange, context }) {
   }, [value]);
 
   const place = (event) => {
-    const box = canvas.current.getBoundingClientRect();
-    const { width, height } = map.current;
-    return [((event.clientX - box.left) / box.width) * width, ((event.clientY - box.top) / box.height) * height];
+    const [x, y] = placeIn(canvas.current, event, (share) => share); // strokes may leave the map
+    return [x * map.current.width, y * map.current.height];
   };
   const apply = (from, to) => {
     const used = tool === "eraser" ? background : label;
@@ -127,7 +124,7 @@ export function SegmentationControl({ id, type, value, onChange, context }) {
     else if (event.key === "]") setSize(Math.min(256, size + 4));
     else if (arrow) {
       const by = event.shiftKey ? 1 : Math.max(1, Math.round(width / 64));
-      setCursor([Math.min(width - 1, Math.max(0, x + arrow[0] * by)), Math.min(height - 1, Math.max(0, y + arrow[1] * by))]);
+      setCursor([bound(x + arrow[0] * by, 0, width - 1), bound(y + arrow[1] * by, 0, height - 1)]);
     } else if (event.key === " " || event.key === "Enter") {
       map.current.mark();
       apply([x, y], [x, y]);
@@ -142,9 +139,7 @@ export function SegmentationControl({ id, type, value, onChange, context }) {
         <div class="segmented">
           ${TOOLS.map(
             ([name, text]) => html`
-              <button type="button" class="icon-button" aria-label=${text} title=${text} aria-pressed=${tool === name} onClick=${() => setTool(name)}>
-                <${Icon} name=${name} />
-              </button>
+              <${IconButton} icon=${name} label=${text} aria-pressed=${tool === name} onClick=${() => setTool(name)} />
             `,
           )}
         </div>
@@ -173,7 +168,7 @@ export function SegmentationControl({ id, type, value, onChange, context }) {
         ></canvas>
         ${cursor &&
         now &&
-        html`<span class="paint-cursor" style=${{ left: `${(cursor[0] / now.width) * 100}%`, top: `${(cursor[1] / now.height) * 100}%` }}></span>`}
+        html`<span class="paint-cursor" style=${percent([cursor[0] / now.width, cursor[1] / now.height])}></span>`}
       </div>
       <div class="palette" role="radiogroup" aria-label="Label">
         ${labels.map(
@@ -195,18 +190,9 @@ export function SegmentationControl({ id, type, value, onChange, context }) {
   `;
 }
 
-function PictureButton({ text, name, onTake }) {
-  const picker = useRef(null);
-  const take = async (event) => {
-    const [file] = event.target.files;
-    event.target.value = "";
-    if (file) onTake(await dataUri(file));
-  };
-  return html`
-    <input ref=${picker} type="file" accept="image/*" hidden data-upload=${name} onChange=${take} />
-    <${Button} icon="image" onClick=${() => picker.current.click()}>${text}<//>
-  `;
-}
+const PictureButton = ({ text, name, onTake }) => html`
+  <${FileButton} icon="image" text=${text} accept="image/*" data-upload=${name} onFiles=${async ([{ file }]) => onTake(await dataUri(file))} />
+`;
 
 function MapSize({ map, onChange }) {
   const limits = { min: 1, max: 4096, isInteger: true };

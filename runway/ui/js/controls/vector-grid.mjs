@@ -1,13 +1,11 @@
 // A square grid of random points; the handle between them is the vector. Anchors can show what the model makes of them.
 import { call } from "../api.mjs";
-import { html, useEffect, useMemo, useRef, useState } from "../dom.mjs";
 import { inGrid, sample, uniform } from "../media/vectors.mjs";
-import { Button, Choice } from "../parts.mjs";
+import { ARROWS, bound, percent, placeIn } from "../places.mjs";
+import { Button, Choice, html, useEffect, useMemo, useRef, useState } from "../parts.mjs";
 
 const SIDES = [2, 3, 4, 5];
 const STEP = 0.025; // of the side, for an arrow key
-const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-const bound = (value) => Math.min(1, Math.max(0, value));
 const freshSeed = () => Math.floor(Math.random() * 1e9);
 
 export function VectorGrid({ type, onChange, context }) {
@@ -22,7 +20,7 @@ export function VectorGrid({ type, onChange, context }) {
   const mean = type.samplingMean ?? 0;
   const anchors = useMemo(() => {
     const random = uniform(seed);
-    return Array.from({ length: side * side }, () => sample(type.length, mean, type.samplingStd ?? 1, random));
+    return Array.from({ length: side * side }, () => sample(type, random));
   }, [seed, side, type]);
   const picture = context.session?.command.outputs.find((one) => one.type === "image")?.name;
 
@@ -36,10 +34,7 @@ export function VectorGrid({ type, onChange, context }) {
     setAt(next);
     onChange(inGrid(anchors, side, ...next, mean));
   };
-  const point = (event) => {
-    const box = board.current.getBoundingClientRect();
-    go((event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height);
-  };
+  const point = (event) => go(...placeIn(board.current, event));
   const key = (event) => {
     const arrow = ARROWS[event.key];
     if (!arrow) return;
@@ -62,8 +57,7 @@ export function VectorGrid({ type, onChange, context }) {
     setBusy(false);
   };
   const dot = (_, index) => {
-    const [x, y] = [(index % side) / (side - 1), Math.floor(index / side) / (side - 1)];
-    const style = { left: `${x * 100}%`, top: `${y * 100}%` };
+    const style = percent([(index % side) / (side - 1), Math.floor(index / side) / (side - 1)]);
     return pictures[index]
       ? html`<img class="anchor-picture" style=${style} src=${pictures[index]} alt="" draggable=${false} />`
       : html`<span class="anchor" style=${style}></span>`;
@@ -85,7 +79,7 @@ export function VectorGrid({ type, onChange, context }) {
           <button
             type="button"
             class="grid-handle"
-            style=${{ left: `${at[0] * 100}%`, top: `${at[1] * 100}%` }}
+            style=${percent(at)}
             aria-label=${`Place on the grid: ${Math.round(at[0] * 100)}%, ${Math.round(at[1] * 100)}%; arrow keys move it`}
             onKeyDown=${key}
           ></button>

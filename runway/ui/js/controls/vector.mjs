@@ -1,12 +1,10 @@
 // A point of a latent space: random, pasted, from favourites, or walked to on a grid.
 import { copyText } from "../clipboard.mjs";
-import { html, useEffect, useRef, useState } from "../dom.mjs";
-import { Icon } from "../icons.mjs";
 import { numbersIn } from "../media/vectors.mjs";
 import { sampleVector } from "../types.mjs";
 import { favourites } from "./favourites.mjs";
 import { VectorGrid } from "./vector-grid.mjs";
-import { Button } from "../parts.mjs";
+import { Button, IconButton, html, useEffect, useRef, useState } from "../parts.mjs";
 
 export function VectorControl({ id, type, value, onChange, errorId, context }) {
   const [isPasting, setPasting] = useState(false);
@@ -14,6 +12,7 @@ export function VectorControl({ id, type, value, onChange, errorId, context }) {
   const [saved, setSaved] = useState(() => favourites.all(type));
   const [note, setNote] = useState("");
   const numbers = Array.isArray(value) ? value : [];
+  const copy = async () => setNote((await copyText(JSON.stringify(numbers))) ? "Copied" : "The browser bars the clipboard here");
   const keepIt = () => setSaved(favourites.add(type, numbers));
 
   return html`
@@ -21,17 +20,10 @@ export function VectorControl({ id, type, value, onChange, errorId, context }) {
       <${Strip} values=${numbers} label=${`${type.name}: ${numbers.length} numbers`} />
       <div class="row">
         <${Button} icon="dice" id=${id} aria-describedby=${errorId} onClick=${() => onChange(sampleVector(type))}>Random<//>
-        <button type="button" class="small" aria-expanded=${isPasting} onClick=${() => setPasting(!isPasting)}>Paste</button>
-        <button
-          type="button"
-          class="small"
-          disabled=${!numbers.length}
-          onClick=${async () => setNote((await copyText(JSON.stringify(numbers))) ? "Copied" : "The browser bars the clipboard here")}
-        >
-          Copy
-        </button>
+        <${Button} aria-expanded=${isPasting} onClick=${() => setPasting(!isPasting)}>Paste<//>
+        <${Button} disabled=${!numbers.length} onClick=${copy}>Copy<//>
         <${Button} icon="star" disabled=${!numbers.length} onClick=${keepIt}>Keep<//>
-        <button type="button" class="small" aria-expanded=${isGridOpen} onClick=${() => setGridOpen(!isGridOpen)}>Grid</button>
+        <${Button} aria-expanded=${isGridOpen} onClick=${() => setGridOpen(!isGridOpen)}>Grid<//>
         <span class="muted" role="status">${note}</span>
       </div>
       ${isPasting && html`<${PasteBox} id=${id} type=${type} onTake=${(pasted) => (onChange(pasted), setPasting(false))} />`}
@@ -40,18 +32,15 @@ export function VectorControl({ id, type, value, onChange, errorId, context }) {
         ${saved.map(
           (favourite, index) => html`
             <li key=${favourite.at}>
-              <button type="button" class="chip" title="Use this favourite" onClick=${() => onChange(favourite.values)}>
-                <${Strip} values=${favourite.values} />
-                <span>${index + 1}</span>
-              </button>
-              <button
-                type="button"
-                class="icon-button tiny"
-                aria-label=${`Forget favourite ${index + 1}`}
+              <${Button} class="chip" title="Use this favourite" onClick=${() => onChange(favourite.values)}>
+                <${Strip} values=${favourite.values} /><span>${index + 1}</span>
+              <//>
+              <${IconButton}
+                icon="close"
+                class="tiny"
+                label=${`Forget favourite ${index + 1}`}
                 onClick=${() => setSaved(favourites.remove(type, favourite.at))}
-              >
-                <${Icon} name="close" />
-              </button>
+              />
             </li>
           `,
         )}
@@ -70,7 +59,7 @@ function PasteBox({ id, type, onTake }) {
       <label for=${`${id}-paste`}>Numbers, as JSON or with anything between them</label>
       <textarea id=${`${id}-paste`} class="code" rows="3" value=${text} onInput=${(event) => setText(event.target.value)}></textarea>
       <div class="row">
-        <button type="button" class="small" disabled=${!fits || !numbers.length} onClick=${() => onTake(numbers)}>Use these</button>
+        <${Button} disabled=${!fits || !numbers.length} onClick=${() => onTake(numbers)}>Use these<//>
         <span class="muted">${numbers.length} of ${type.length} numbers</span>
       </div>
     </div>

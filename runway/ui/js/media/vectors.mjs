@@ -11,7 +11,8 @@ export function uniform(seed) {
   };
 }
 
-export function sample(length, mean, std, random) {
+// A normal sample (Box and Muller, 1958) with the mean and spread that the type declares.
+export function sample({ length, samplingMean: mean = 0, samplingStd: std = 1 }, random = Math.random) {
   return Array.from({ length }, () => {
     const radius = Math.sqrt(-2 * Math.log(1 - random()));
     return mean + std * radius * Math.cos(2 * Math.PI * random());

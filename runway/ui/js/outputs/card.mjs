@@ -1,21 +1,16 @@
 // The output side of a command: the result shown, its export, the strip of earlier ones.
-import { html, useRef, useState } from "../dom.mjs";
-import { Failure } from "../failure.mjs";
-import { Icon } from "../icons.mjs";
 import { VideoRecorder, videoKinds } from "../media/recorder.mjs";
-import { Progress } from "../progress.mjs";
-import { useStore } from "../store.mjs";
 import { ExportDialog } from "./export-dialog.mjs";
 import { pictureNames, picturesOf, save } from "./exports.mjs";
 import { HistoryStrip } from "./history-strip.mjs";
 import { OutputField } from "./index.mjs";
-import { Button } from "../parts.mjs";
+import { Button, Failure, Icon, Progress, html, useRef, useState, useStore } from "../parts.mjs";
 
 export function OutputCard({ session }) {
   const { shown, run, failure, history } = useStore(session.store);
   const [isExporting, setExporting] = useState(false);
   const { command } = session;
-  const isOld = shown && history.length > 0 && history.some((entry) => entry.id === shown.id) && shown.id !== history[0].id;
+  const isOld = shown && history.findIndex((entry) => entry.id === shown.id) > 0;
   return html`
     <section class="card output-card" aria-labelledby="output-title">
       <div class="card-head">
@@ -23,8 +18,7 @@ export function OutputCard({ session }) {
         ${shown && html`<span class="muted">${shown.label ? `${shown.label}, ` : ""}${formatMs(shown.ms)}</span>`}
         <span class="push row">
           <${LiveRecording} session=${session} />
-          ${isOld &&
-          html`<button type="button" class="small" onClick=${() => session.setValues(shown.inputs)}>Use these inputs</button>`}
+          ${isOld && html`<${Button} onClick=${() => session.setValues(shown.inputs)}>Use these inputs<//>`}
           <${Button} icon="download" disabled=${!shown} onClick=${() => setExporting(true)}>Export<//>
         </span>
       </div>

@@ -1,6 +1,7 @@
 // Numbers as a line, with the value under the pointer and the figures that sum them up.
-import { html, useRef, useState } from "../dom.mjs";
+import { placeIn } from "../places.mjs";
 import { CopyButton } from "./plain.mjs";
+import { html, useRef, useState } from "../parts.mjs";
 
 const [WIDTH, HEIGHT] = [600, 180];
 const MAX_POINTS = 1200; // of a drawn line; longer arrays are drawn by the lowest and highest of each stretch
@@ -17,9 +18,7 @@ export function Chart({ values, name }) {
   const y = (value) => HEIGHT - 6 - ((value - low) / span) * (HEIGHT - 12);
   const path = thinned(known).map(([index, value], order) => `${order ? "L" : "M"}${x(index).toFixed(1)} ${y(value).toFixed(1)}`);
   const move = (event) => {
-    const frame = box.current.getBoundingClientRect();
-    const part = (event.clientX - frame.left) / frame.width;
-    setAt(Math.min(known.length - 1, Math.max(0, Math.round(part * (known.length - 1)))));
+    setAt(Math.round(placeIn(box.current, event)[0] * (known.length - 1)));
   };
   const zero = low < 0 && high > 0;
   return html`

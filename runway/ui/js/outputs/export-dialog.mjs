@@ -1,12 +1,9 @@
 // What to export of the results, and as what.
 import { copyPicture, copyText } from "../clipboard.mjs";
-import { Dialog } from "../dialog.mjs";
-import { html, useEffect, useRef, useState } from "../dom.mjs";
-import { Icon } from "../icons.mjs";
 import { record, videoKinds } from "../media/recorder.mjs";
-import { Choice, NumberField } from "../parts.mjs";
 import { title } from "../types.mjs";
 import { csv, json, picturesOf, pictureNames, pngOf, pngSequence, save } from "./exports.mjs";
+import { Choice, Dialog, Icon, NumberField, html, useEffect, useRef, useState } from "../parts.mjs";
 
 // The results an export takes, oldest first.
 function scopesOf({ shown, history }) {

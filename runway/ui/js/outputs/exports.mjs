@@ -1,6 +1,7 @@
 // Results as files.
 import { writeCsv } from "../media/rows.mjs";
 import { blobOf, isPicture, toPng } from "../media/pictures.mjs";
+import { isVisual } from "../types.mjs";
 
 export function save(blob, name) {
   const url = URL.createObjectURL(blob);
@@ -15,8 +16,7 @@ const number = (index) => String(index + 1).padStart(4, "0");
 
 // Names of the outputs that are pictures, or lists of them.
 export function pictureNames(command) {
-  const isImage = (type) => ["image", "segmentation"].includes(type.type);
-  return command.outputs.filter((type) => isImage(type) || (type.itemType && isImage(type.itemType))).map((type) => type.name);
+  return command.outputs.filter((type) => isVisual(type.itemType ?? type)).map((type) => type.name);
 }
 
 // All pictures of one output in some outputs objects, in order.

@@ -1,9 +1,7 @@
 // Earlier results, newest first; each shows itself and the inputs that made it.
-import { html } from "../dom.mjs";
-import { IconButton } from "../icons.mjs";
 import { isPicture } from "../media/pictures.mjs";
-import { useStore } from "../store.mjs";
 import { formatMs } from "./card.mjs";
+import { IconButton, html, useStore } from "../parts.mjs";
 
 const SHOWN = 60; // tiles; the export still takes all
 

@@ -1,11 +1,10 @@
 // What a command gave, shown by type.
-import { html } from "../dom.mjs";
-import { isPlace, title } from "../types.mjs";
+import { isNumbers, isPlace, isVisual, title } from "../types.mjs";
 import { Chart } from "./chart.mjs";
 import { JsonTree, TextView } from "./plain.mjs";
 import { PictureView } from "./picture.mjs";
 import { Overlay } from "./overlay.mjs";
-import { isNumbers } from "../types.mjs";
+import { html } from "../parts.mjs";
 
 const VIEWS = {
   any: JsonValue,
@@ -48,7 +47,7 @@ function ArrayView({ type, value, entry, command }) {
   if (isNumbers(items) && items.length > 1) return html`<${Chart} values=${items} name=${type.name} />`;
   if (isPlace(type.itemType)) return html`<${Overlay} type=${type.itemType} values=${items} entry=${entry} command=${command} name=${type.name} />`;
   const Item = viewFor(type.itemType);
-  const isGallery = ["image", "segmentation"].includes(type.itemType.type);
+  const isGallery = isVisual(type.itemType);
   return html`
     <ol class=${isGallery ? "gallery" : "list"}>
       ${items.map(

@@ -1,9 +1,10 @@
 // Points, boxes and landmarks over the picture they were found in.
 import { Lines } from "../controls/places.mjs";
-import { html, useState } from "../dom.mjs";
-import { roundTo } from "../types.mjs";
+import { percent } from "../places.mjs";
+import { isVisual, roundTo } from "../types.mjs";
 import { inputPicture } from "./picture.mjs";
 import { CopyButton } from "./plain.mjs";
+import { html, useState } from "../parts.mjs";
 
 const COLORS = ["#ff3d71", "#00b3ff", "#2fd06a", "#ffb020", "#b07cff", "#00d0c0", "#ff7a3d", "#e3e34a"];
 const IN_PIXELS = 1.5; // by convention coordinates are 0..1; scripts that use pixels pass this at once
@@ -33,7 +34,7 @@ export function Overlay({ type, value, values, entry, command, name = type.name 
               ([x, y], at) => html`
                 <span
                   class=${type.type === "image_bounding_box" ? "box-name" : "mark"}
-                  style=${{ left: `${x * 100}%`, top: `${y * 100}%`, "--color": color }}
+                  style=${{ ...percent([x, y]), "--color": color }}
                   data-label=${text(at)}
                 ></span>
               `,
@@ -61,7 +62,7 @@ function scaleOf(places, natural) {
 }
 
 function outputPicture(entry, command) {
-  const type = command.outputs.find((one) => one.type === "image" || one.type === "segmentation");
+  const type = command.outputs.find(isVisual);
   return type && entry.outputs[type.name];
 }
 

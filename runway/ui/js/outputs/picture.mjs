@@ -1,8 +1,9 @@
 // A picture that can be zoomed, dragged, and compared with the one it was made from.
-import { html, useEffect, useRef, useState } from "../dom.mjs";
-import { IconButton } from "../icons.mjs";
-import { Button } from "../parts.mjs";
+import { bound } from "../places.mjs";
+import { isVisual } from "../types.mjs";
+import { Button, IconButton, html, useEffect, useRef, useState } from "../parts.mjs";
 
+const WHOLE = { scale: 1, x: 0, y: 0 };
 const MOST = 16;
 const SMALL = 200; // pixels of width; narrower pictures are enlarged to be seen
 
@@ -48,8 +49,7 @@ export function PictureView({ type, value, entry, command }) {
 
 // The first input picture of a result, for comparison and as the ground of points and boxes.
 export function inputPicture(entry, command) {
-  const isShown = (type) => ["image", "segmentation"].includes(type.type);
-  return command.inputs.filter(isShown).map((type) => entry.inputs[type.name]).find(Boolean);
+  return command.inputs.filter(isVisual).map((type) => entry.inputs[type.name]).find(Boolean);
 }
 
 function Legend({ type }) {
@@ -61,10 +61,10 @@ function Legend({ type }) {
 }
 
 function Zoom({ label, children }) {
-  const [view, setView] = useState({ scale: 1, x: 0, y: 0 });
+  const [view, setView] = useState(WHOLE);
   const frame = useRef(null);
   const held = useRef(null);
-  const zoom = (factor) => setView((old) => clamp({ ...old, scale: Math.min(MOST, Math.max(1, old.scale * factor)) }));
+  const zoom = (factor) => setView((old) => clamp({ ...old, scale: bound(old.scale * factor, 1, MOST) }));
   useEffect(() => {
     const wheel = (event) => {
       if (!event.ctrlKey && !event.metaKey) return; // plain wheels scroll the page
@@ -104,9 +104,7 @@ function Zoom({ label, children }) {
       <div class="zoomed" style=${{ transform: `translate(${view.x * 100}%, ${view.y * 100}%) scale(${view.scale})` }}>${children}</div>
       <div class="zoom-tools">
         <${IconButton} icon="minus" label="Zoom out" disabled=${view.scale <= 1} onClick=${() => zoom(1 / 1.5)} />
-        <button type="button" class="icon-button wide" title="Fit" aria-label="Zoom to fit" onClick=${() => setView({ scale: 1, x: 0, y: 0 })}>
-          ${Math.round(view.scale * 100)}%
-        </button>
+        <${Button} class="icon-button wide" title="Fit" aria-label="Zoom to fit" onClick=${() => setView(WHOLE)}>${Math.round(view.scale * 100)}%<//>
         <${IconButton} icon="plus" label="Zoom in" disabled=${view.scale >= MOST} onClick=${() => zoom(1.5)} />
       </div>
     </div>
@@ -116,6 +114,5 @@ function Zoom({ label, children }) {
 // The picture may not be dragged out of its frame.
 function clamp(view) {
   const slack = (view.scale - 1) / 2;
-  const inside = (value) => Math.min(slack, Math.max(-slack, value));
-  return { ...view, x: inside(view.x), y: inside(view.y) };
+  return { ...view, x: bound(view.x, -slack, slack), y: bound(view.y, -slack, slack) };
 }

@@ -1,7 +1,6 @@
 // Text and JSON.
 import { copyText } from "../clipboard.mjs";
-import { html, useState } from "../dom.mjs";
-import { IconButton } from "../icons.mjs";
+import { IconButton, html, useState } from "../parts.mjs";
 
 export function CopyButton({ text, label }) {
   const [isCopied, setCopied] = useState(false);

@@ -1,10 +1,9 @@
 // The call on screen as code to paste.
 import { ROOT, text } from "../api.mjs";
-import { html, useState } from "../dom.mjs";
 import { CopyButton } from "../outputs/plain.mjs";
-import { useStore } from "../store.mjs";
 import { token } from "../token.mjs";
 import { SNIPPETS } from "./snippets.mjs";
+import { html, useState, useStore } from "../parts.mjs";
 
 const LONG = 80; // characters of a value that is shown; what is copied is whole
 

@@ -1,10 +1,8 @@
 // Workers, devices, queue and latency, small, at the foot of the page. What a server does not tell is left out.
 import { ask, text } from "../api.mjs";
-import { html, useEffect, useState } from "../dom.mjs";
 import { formatMs } from "../outputs/card.mjs";
 import { model, refreshStatus } from "../model.mjs";
-import { useStore } from "../store.mjs";
-import { figuresOf } from "./prometheus.mjs";
+import { html, useEffect, useState, useStore } from "../parts.mjs";
 
 const EVERY_MS = 2000;
 const ROUTES = document.documentElement.dataset.routes.split(" "); // `runway.run()` has fewer than a server
@@ -68,8 +66,9 @@ const SOURCES = [
   [
     "metrics",
     async (path) => {
-      const page = await text(path);
-      return page === null ? {} : figuresOf(page);
+      const living = /^runway_worker_state\{device="(.*?)",state="(?:starting|loaded|ready|lost)",.*\} 1/gm;
+      const found = [...((await text(path)) ?? "").matchAll(living)];
+      return { devices: [...new Set(found.map(([, device]) => device))] };
     },
   ],
 ];

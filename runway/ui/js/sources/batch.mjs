@@ -1,14 +1,10 @@
 // Many runs in a row: a folder or several files for an image input, or the rows of a CSV or JSON file.
-import { html, useEffect, useRef, useState } from "../dom.mjs";
-import { Icon } from "../icons.mjs";
 import { filesOfDrop } from "../media/drop.mjs";
 import { editFor } from "../media/fit.mjs";
 import { prepare } from "../media/pictures.mjs";
 import { fromCell, parseCsv, parseJsonRows } from "../media/rows.mjs";
-import { Button, NumberField } from "../parts.mjs";
-import { Progress } from "../progress.mjs";
-import { useStore } from "../store.mjs";
 import { Feed } from "./index.mjs";
+import { FileButton, Icon, Notice, NumberField, Progress, StartStop, dropTarget, html, useState, useStore } from "../parts.mjs";
 
 const byPath = (one, other) => one.path.localeCompare(other.path, undefined, { numeric: true });
 
@@ -46,8 +42,6 @@ export function BatchSource({ session }) {
   const [items, setItems] = useState([]);
   const [parallel, setParallel] = useState(4);
   const [problem, setProblem] = useState(null);
-  const [files, folder] = [useRef(null), useRef(null)];
-  useEffect(() => () => session.stop(), []);
 
   const take = async (found) => {
     try {
@@ -58,32 +52,21 @@ export function BatchSource({ session }) {
       setProblem(error.message);
     }
   };
-  const picked = (event) => {
-    take([...event.target.files].map((file) => ({ file, path: file.webkitRelativePath || file.name })));
-    event.target.value = "";
-  };
-  const drop = async (event) => {
-    event.preventDefault();
-    take(await filesOfDrop(event.dataTransfer));
-  };
+  const picking = { disabled: Boolean(run), onFiles: take };
   const takesPictures = session.command.inputs.some((type) => type.type === "image");
   return html`
-    <div class="batch-source" onDragOver=${(event) => event.preventDefault()} onDrop=${drop}>
-      <input ref=${files} type="file" multiple accept=${takesPictures ? "image/*,.csv,.json" : ".csv,.json"} hidden data-upload="batch" onChange=${picked} />
-      <input ref=${folder} type="file" webkitdirectory hidden data-upload="batch-folder" onChange=${picked} />
+    <div class="batch-source" ...${dropTarget(async (transfer) => take(await filesOfDrop(transfer)))}>
       <div class="drop-zone">
         <${Icon} name="files" />
         <p>${items.length ? `${items.length} runs ready` : takesPictures ? "Drop a folder, pictures, or a CSV or JSON file" : "Drop a CSV or JSON file with inputs as columns"}</p>
         <div class="row center">
-          <button type="button" class="small" disabled=${Boolean(run)} onClick=${() => files.current.click()}>Choose files</button>
-          ${takesPictures && html`<button type="button" class="small" disabled=${Boolean(run)} onClick=${() => folder.current.click()}>Choose a folder</button>`}
+          <${FileButton} text="Choose files" multiple accept=${takesPictures ? "image/*,.csv,.json" : ".csv,.json"} data-upload="batch" ...${picking} />
+          ${takesPictures && html`<${FileButton} text="Choose a folder" webkitdirectory data-upload="batch-folder" ...${picking} />`}
         </div>
       </div>
-      ${problem && html`<p class="notice" role="alert"><${Icon} name="warn" />${problem}</p>`}
+      ${problem && html`<${Notice}>${problem}<//>`}
       <div class="row">
-        ${run
-          ? html`<${Button} icon="stop" class="stop" onClick=${() => session.stop()}>Stop<//>`
-          : html`<${Button} icon="play" class="primary" disabled=${!items.length} onClick=${() => session.batch(items, parallel)}>Run ${items.length || ""}<//>`}
+        <${StartStop} session=${session} text=${`Run ${items.length || ""}`} disabled=${!items.length} onClick=${() => session.batch(items, parallel)} />
         <${NumberField} label="At a time" value=${parallel} min=${1} max=${32} isInteger onTake=${setParallel} />
         <${Feed} session=${session} />
       </div>

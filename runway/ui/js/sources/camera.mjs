@@ -1,12 +1,9 @@
 // The camera: a live loop with one call in flight; frames that come meanwhile are dropped.
-import { html, useEffect, useRef, useState } from "../dom.mjs";
-import { Icon } from "../icons.mjs";
 import { editFor } from "../media/fit.mjs";
 import { grab } from "../media/pictures.mjs";
-import { Button, Choice } from "../parts.mjs";
-import { useStore } from "../store.mjs";
 import { Feed } from "./index.mjs";
 import { MaxSide } from "./size.mjs";
+import { Button, Choice, Notice, StartStop, html, useEffect, useRef, useState, useStore } from "../parts.mjs";
 
 const BARRED = `The browser bars the camera on this address. It allows it on https:// and on localhost: open the page on
   the machine itself, or put a proxy with a certificate in front. Pictures and videos from disk work here too.`;
@@ -51,7 +48,6 @@ export function CameraSource({ session }) {
       close();
     };
   }, [device]);
-  useEffect(() => () => session.stop(), []);
 
   const options = useRef({});
   options.current = { isMirrored, maxSide };
@@ -61,20 +57,19 @@ export function CameraSource({ session }) {
     const uri = await grab(video.current, options.current.maxSide, { mirror: options.current.isMirrored });
     return { values: { [session.get().feed]: uri }, label: "camera" };
   };
-  if (isBarred) return html`<p class="notice" role="alert"><${Icon} name="warn" />${BARRED}</p>`;
+  if (isBarred) return html`<${Notice}>${BARRED}<//>`;
   return html`
     <div class="camera-source">
       <div class="video-frame">
         <video ref=${video} muted playsinline class=${isMirrored ? "is-mirrored" : ""} aria-label="Camera"></video>
         ${run?.fps && html`<span class="badge fps" data-fps=${run.fps.toFixed(2)}>${run.fps.toFixed(1)} fps</span>`}
       </div>
-      ${problem && html`<p class="notice" role="alert"><${Icon} name="warn" />${problem}</p>`}
+      ${problem && html`<${Notice}>${problem}<//>`}
       <div class="row">
-        ${run
-          ? html`<${Button} icon="stop" class="stop" onClick=${() => session.stop()}>Stop<//>`
-          : html`<${Button} icon="play" class="primary" disabled=${!isReady} onClick=${() => session.loop(frame)}>Start live<//>`}
-        <button
-          type="button"
+        <${StartStop} session=${session} text="Start live" disabled=${!isReady} onClick=${() => session.loop(frame)} />
+        <${Button}
+          icon="camera"
+          class=""
           disabled=${!isReady || Boolean(run)}
           onClick=${async () => {
             const { values } = await frame();
@@ -82,8 +77,8 @@ export function CameraSource({ session }) {
             session.store.set({ source: "hand" });
           }}
         >
-          <${Icon} name="camera" /> Take picture
-        </button>
+          Take picture
+        <//>
       </div>
       <div class="row">
         <${Choice}

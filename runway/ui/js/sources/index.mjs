@@ -1,13 +1,10 @@
 // Where a command's inputs come from, besides the controls.
-import { html } from "../dom.mjs";
-import { Icon } from "../icons.mjs";
-import { Choice } from "../parts.mjs";
-import { useStore } from "../store.mjs";
 import { BatchSource } from "./batch.mjs";
 import { CameraSource } from "./camera.mjs";
 import { NetworkSource } from "./network.mjs";
 import { VideoSource } from "./video.mjs";
 import { WalkSource } from "./walk.mjs";
+import { Choice, Icon, html, useStore } from "../parts.mjs";
 
 const has = (kind) => (command) => command.inputs.some((type) => type.type === kind);
 

@@ -1,8 +1,7 @@
 // The last request that reached this model through its API, as it comes.
 import { ROOT, connect } from "../api.mjs";
-import { html, useEffect, useRef, useState } from "../dom.mjs";
-import { Icon } from "../icons.mjs";
 import { makeEntry } from "../history.mjs";
+import { Icon, html, useEffect, useRef, useState } from "../parts.mjs";
 
 const RETRY_MS = 2000;
 

@@ -1,6 +1,5 @@
 // The longer side of frames that are sent; 0 leaves them as they are.
-import { html } from "../dom.mjs";
-import { Choice } from "../parts.mjs";
+import { Choice, html } from "../parts.mjs";
 
 const SIDES = [0, 256, 320, 512, 640, 1024, 1280, 1920];
 

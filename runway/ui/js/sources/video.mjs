@@ -1,17 +1,12 @@
 // A video file, frame by frame.
-import { html, useEffect, useRef, useState } from "../dom.mjs";
-import { Icon } from "../icons.mjs";
 import { grab } from "../media/pictures.mjs";
-import { useStore } from "../store.mjs";
-import { Button, NumberField } from "../parts.mjs";
-import { Progress } from "../progress.mjs";
 import { Feed } from "./index.mjs";
 import { MaxSide } from "./size.mjs";
+import { FileButton, Icon, Notice, NumberField, Progress, StartStop, dropTarget, html, useEffect, useRef, useState, useStore } from "../parts.mjs";
 
 export function VideoSource({ session }) {
   const { run } = useStore(session.store);
   const video = useRef(null);
-  const picker = useRef(null);
   const [file, setFile] = useState(null);
   const [url, setUrl] = useState(null);
   const [fps, setFps] = useState(10);
@@ -27,7 +22,6 @@ export function VideoSource({ session }) {
     setDuration(0);
     return () => URL.revokeObjectURL(made);
   }, [file]);
-  useEffect(() => () => session.stop(), []);
 
   const total = Math.max(1, Math.floor(duration * fps));
   const start = () => {
@@ -49,13 +43,8 @@ export function VideoSource({ session }) {
     setDuration(Number.isFinite(element.duration) ? element.duration : element.currentTime);
     await seek(element, 0);
   };
-  const drop = (event) => {
-    event.preventDefault();
-    setFile(event.dataTransfer.files[0] ?? null);
-  };
   return html`
-    <div class="video-source" onDragOver=${(event) => event.preventDefault()} onDrop=${drop}>
-      <input ref=${picker} type="file" accept="video/*" hidden data-upload="video" onChange=${(event) => setFile(event.target.files[0] ?? null)} />
+    <div class="video-source" ...${dropTarget((transfer) => setFile(transfer.files[0] ?? null))}>
       ${url
         ? html`<div class="video-frame">
             <video
@@ -70,12 +59,18 @@ export function VideoSource({ session }) {
             ></video>
           </div>`
         : html`<div class="drop-zone"><${Icon} name="film" /><p>Drop a video here</p></div>`}
-      ${problem && html`<p class="notice" role="alert"><${Icon} name="warn" />${problem}</p>`}
+      ${problem && html`<${Notice}>${problem}<//>`}
       <div class="row">
-        <${Button} icon="film" disabled=${Boolean(run)} onClick=${() => picker.current.click()} class="">Choose a video<//>
-        ${run
-          ? html`<${Button} icon="stop" class="stop" onClick=${() => session.stop()}>Stop<//>`
-          : html`<${Button} icon="play" class="primary" disabled=${!duration} onClick=${start}>Run ${total} frames<//>`}
+        <${FileButton}
+          icon="film"
+          text="Choose a video"
+          class=""
+          accept="video/*"
+          disabled=${Boolean(run)}
+          data-upload="video"
+          onFiles=${([{ file: chosen }]) => setFile(chosen)}
+        />
+        <${StartStop} session=${session} text=${`Run ${total} frames`} disabled=${!duration} onClick=${start} />
       </div>
       ${run && html`<${Progress} run=${run} label="Frames" />`}
       <div class="row">

@@ -1,9 +1,6 @@
 // A walk through a latent space: from one random point to the next, in even steps.
-import { html, useEffect, useState } from "../dom.mjs";
 import { blend, sample } from "../media/vectors.mjs";
-import { Button, Choice, NumberField } from "../parts.mjs";
-import { Progress } from "../progress.mjs";
-import { useStore } from "../store.mjs";
+import { Choice, NumberField, Progress, StartStop, html, useState, useStore } from "../parts.mjs";
 
 export function WalkSource({ session }) {
   const { run, values } = useStore(session.store);
@@ -13,16 +10,14 @@ export function WalkSource({ session }) {
   const [total, setTotal] = useState(96);
   const type = vectors.find((one) => one.name === name);
   const mean = type.samplingMean ?? 0;
-  useEffect(() => () => session.stop(), []);
 
   const start = () => {
-    const point = () => sample(type.length, mean, type.samplingStd ?? 1, Math.random);
-    let [from, to] = [values[name] ?? point(), point()];
+    let [from, to] = [values[name] ?? sample(type), sample(type)];
     let index = 0;
     const next = async () => {
       if (total && index >= total) return null;
       const part = (index % steps) / steps;
-      if (index && part === 0) [from, to] = [to, point()];
+      if (index && part === 0) [from, to] = [to, sample(type)];
       index += 1;
       const vector = blend([from, to], [1 - part, part], mean);
       session.setValue(name, vector, { isFrame: true });
@@ -34,9 +29,7 @@ export function WalkSource({ session }) {
   return html`
     <div class="walk-source">
       <div class="row">
-        ${run
-          ? html`<${Button} icon="stop" class="stop" onClick=${() => session.stop()}>Stop<//>`
-          : html`<${Button} icon="play" class="primary" onClick=${start}>Walk<//>`}
+        <${StartStop} session=${session} text="Walk" onClick=${start} />
         ${vectors.length > 1 &&
         html`<${Choice} label="Vector" value=${name} options=${vectors.map((one) => [one.name, one.name])} onTake=${setName} />`}
         <${NumberField} label="Steps between points" value=${steps} min=${1} isInteger onTake=${setSteps} />
