@@ -7,6 +7,8 @@ files, uploads for `file` inputs, and the way there for a browser that asks for 
 from __future__ import annotations
 
 import hashlib
+import posixpath
+import re
 from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -21,6 +23,8 @@ from runway.uploads import Uploads
 
 FOLDER = Path(__file__).parent / "ui"
 INDEX = "index.html"
+MAIN = "js/main.mjs"
+IMPORT = re.compile(r"""^(?:import|export|\}) (?:[^"';()]* )?(?:from )?["'](\.[^"']+)["'];""", re.M)
 OPTIONAL_ROUTES = frozenset(
     {"/ready", "/metrics"}
 )  # of runway-serve; the page is told, or it would ask in vain
@@ -70,6 +74,7 @@ def add_workspace(app: Flask, uploads_directory: str | None = None) -> None:
             routes = sorted(OPTIONAL_ROUTES & {rule.rule for rule in app.url_map.iter_rules()})
             names = " ".join(route[1:] for route in routes)
             content = content.replace(b'data-routes=""', f'data-routes="{names}"'.encode(), 1)
+            content = content.replace(b"  </head>", f"{preloads()}  </head>".encode(), 1)
         headers = {**HEADERS, "Content-Type": CONTENT_TYPES[path.suffix]}
         response = FlaskResponse(content, headers=headers)
         response.set_etag(hashlib.sha256(content).hexdigest()[:32], weak=True)
@@ -95,6 +100,20 @@ def page_files() -> dict[str, Path]:
     """Relative name -> file of everything the page consists of."""
     found = (path for path in FOLDER.rglob("*") if path.suffix in CONTENT_TYPES)
     return {path.relative_to(FOLDER).as_posix(): path for path in found}
+
+
+@cache
+def preloads() -> str:
+    """Links that have the browser fetch all modules at once; it would else learn of them one import after another."""
+    found: dict[str, None] = {}
+    names = [MAIN]
+    while names:
+        name = names.pop()
+        if name not in found:
+            found[name] = None
+            text = page_files()[name].read_text()
+            names += [posixpath.normpath(f"{name}/../{other}") for other in IMPORT.findall(text)]
+    return "".join(f'    <link rel="modulepreload" href="{name}">\n' for name in found)
 
 
 def wants_page() -> bool:

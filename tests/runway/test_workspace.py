@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import posixpath
+import re
 import tarfile
 from pathlib import Path
 
@@ -48,6 +50,21 @@ def test_the_page_says_that_nothing_may_come_from_elsewhere(client):
     assert "default-src 'self'" in answer.headers["Content-Security-Policy"]
     assert "unsafe" not in answer.headers["Content-Security-Policy"]
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_the_browser_is_told_of_all_modules_at_once(client):
+    page = client.get("/ui/").text
+    told = re.findall(r'rel="modulepreload" href="([^"]+)"', page)
+    texts = {name: (FOLDER / name).read_text() for name in told}
+    asked = {
+        posixpath.normpath(f"{name}/../{other}")
+        for name, text in texts.items()
+        for other in re.findall(r'from "(\.[^"]+)"', text)
+    }
+
+    assert "js/main.mjs" in told
+    assert len(told) == len(set(told)) > 40
+    assert asked == set(told) - {"js/main.mjs"}
 
 
 def test_every_file_is_served_with_its_type(client):
