@@ -23,14 +23,9 @@ class BegunCell:
 
     def __init__(self, path: str, create: bool = False) -> None:
         if create:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(path)
-        handle = os.open(path, os.O_RDWR | (os.O_CREAT | os.O_EXCL if create else 0), 0o600)
+            _make(path)
+        handle = os.open(path, os.O_RDWR)
         try:
-            if (
-                create
-            ):  # written, not stretched: without room on the disk a mapped hole is a SIGBUS later
-                os.write(handle, bytes(_CELL.size))
             self._memory = mmap.mmap(handle, _CELL.size)
         finally:
             os.close(handle)
@@ -47,6 +42,30 @@ class BegunCell:
     def close(self) -> None:
         """Unmap the cell; the file stays."""
         self._memory.close()
+
+
+def _make(path: str) -> None:
+    """Put a zeroed cell at `path`: a file of its own, or on a full disk that of the process before.
+
+    It is written, not stretched: where the disk has no room, a mapped hole is a SIGBUS later.
+    """
+    fresh = f"{path}.new"
+    try:
+        _write_zero(fresh, os.O_CREAT | os.O_TRUNC)
+    except OSError:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(fresh)
+        _write_zero(path, 0)
+    else:
+        os.replace(fresh, path)
+
+
+def _write_zero(path: str, flags: int) -> None:
+    handle = os.open(path, os.O_RDWR | flags, 0o600)
+    try:
+        os.write(handle, bytes(_CELL.size))
+    finally:
+        os.close(handle)
 
 
 def cell_path(address: str) -> str:
