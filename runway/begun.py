@@ -45,25 +45,25 @@ class BegunCell:
 
 
 def _make(path: str) -> None:
-    """Put a zeroed cell at `path`: a file of its own, or on a full disk that of the process before.
+    """Put a zeroed cell at `path`, in a file that no process has used: the spare one, which a full disk had room for.
 
-    It is written, not stretched: where the disk has no room, a mapped hole is a SIGBUS later.
+    Cells are written, not stretched: where the disk has no room, a mapped hole is a SIGBUS later.
     """
-    fresh = f"{path}.new"
-    try:
-        _write_zero(fresh, os.O_CREAT | os.O_TRUNC)
-    except OSError:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(fresh)
-        _write_zero(path, 0)
-    else:
-        os.replace(fresh, path)
+    spare = f"{path}.spare"
+    if not os.path.exists(spare):
+        _write_zero(spare)
+    os.replace(spare, path)
+    with contextlib.suppress(OSError):
+        _write_zero(spare)
 
 
-def _write_zero(path: str, flags: int) -> None:
-    handle = os.open(path, os.O_RDWR | flags, 0o600)
+def _write_zero(path: str) -> None:
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
         os.write(handle, bytes(_CELL.size))
+    except OSError:
+        os.unlink(path)
+        raise
     finally:
         os.close(handle)
 
