@@ -23,14 +23,9 @@ class BegunCell:
 
     def __init__(self, path: str, create: bool = False) -> None:
         if create:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(path)
-        handle = os.open(path, os.O_RDWR | (os.O_CREAT | os.O_EXCL if create else 0), 0o600)
+            _make(path)
+        handle = os.open(path, os.O_RDWR)
         try:
-            if (
-                create
-            ):  # written, not stretched: without room on the disk a mapped hole is a SIGBUS later
-                os.write(handle, bytes(_CELL.size))
             self._memory = mmap.mmap(handle, _CELL.size)
         finally:
             os.close(handle)
@@ -47,6 +42,30 @@ class BegunCell:
     def close(self) -> None:
         """Unmap the cell; the file stays."""
         self._memory.close()
+
+
+def _make(path: str) -> None:
+    """Put a zeroed cell at `path`, in a file that no process has used: the spare one, which a full disk had room for.
+
+    Cells are written, not stretched: where the disk has no room, a mapped hole is a SIGBUS later.
+    """
+    spare = f"{path}.spare"
+    if not os.path.exists(spare):
+        _write_zero(spare)
+    os.replace(spare, path)
+    with contextlib.suppress(OSError):
+        _write_zero(spare)
+
+
+def _write_zero(path: str) -> None:
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        os.write(handle, bytes(_CELL.size))
+    except OSError:
+        os.unlink(path)
+        raise
+    finally:
+        os.close(handle)
 
 
 def cell_path(address: str) -> str:

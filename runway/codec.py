@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 from runway.arena import SHARE_BYTES
 
 INLINE_BYTES = 16_384  # an array below this costs less inside the header than as a frame of its own
+PLAIN_DTYPE = re.compile(r"[<>|=][A-Za-z][0-9]{1,9}(\[[0-9A-Za-z]{1,8}\])?")
 _INLINE, _FRAME, _BIG_INT, _SHARED = 1, 2, 3, 4
 Buffer = bytes | memoryview
 Place = Callable[[np.ndarray[Any, Any]], "int | None"]
@@ -87,20 +89,29 @@ def unpack(frames: Sequence[Buffer], look_up: LookUp | None = None) -> Any:
     def extension(code: int, data: bytes) -> Any:
         if code == _BIG_INT:
             return int(data)
-        dtype, shape, content = msgpack.unpackb(data)
+        text, shape, content = msgpack.unpackb(data)
+        dtype = _plain_dtype(text)
         if code == _SHARED:
             if look_up is None:
                 raise ValueError("shared memory is not expected here")
             count = math.prod(shape)
-            return look_up(content, count * np.dtype(dtype).itemsize).view(dtype).reshape(shape)
+            return look_up(content, count * dtype.itemsize).view(dtype).reshape(shape)
         buffer = content if code == _INLINE else frames[content]
-        if np.dtype(dtype).hasobject:
-            raise ValueError("an array of objects is not accepted")
         return np.frombuffer(buffer, dtype).reshape(shape)
 
     try:
         return msgpack.unpackb(
             frames[0], ext_hook=extension, strict_map_key=False, unicode_errors="surrogatepass"
         )
-    except (msgpack.UnpackException, IndexError, TypeError) as error:
+    except (msgpack.UnpackException, IndexError, TypeError, OverflowError) as error:
         raise ValueError(f"not a message of this protocol: {error!r}") from error
+
+
+def _plain_dtype(text: str) -> np.dtype[Any]:
+    """The type whose `str` this is; numpy alone would also read lists of types and Python expressions."""
+    if not PLAIN_DTYPE.fullmatch(text):
+        raise ValueError(f"not the type of an array: {text[:40]!r}")
+    dtype = np.dtype(text)
+    if dtype.hasobject:
+        raise ValueError("an array of objects is not accepted")
+    return dtype

@@ -60,8 +60,9 @@ def test_a_burst_is_taken_up_to_the_limit_and_refused_beyond():
         taken = [answer for answer, _ in answers if answer.status_code == 200]
         assert len(refused) + len(taken) == 100
         assert 16 <= len(taken) <= 16 + 2 + 2
-        for answer, _ in refused:
+        for answer, took_s in refused:
             error_of(answer, 503, "16 calls of nap", "--max-queue")
+            assert took_s < 1 + SLACK_S, "it waited before it was refused"
         assert metric(server, "runway_refusals_total", reason="queue_full") == len(refused)
 
 

@@ -20,6 +20,7 @@ from runway.archives import UnpackLimits, unpack
 from runway.arena import SMALLEST_BLOCK, ArenaRoom
 from runway.begun import BegunCell
 from runway.fetch import FetchLimits, fetch
+from tests.chaos.faults import fill
 from tests.serving import Served, serve
 from tests.trust.conftest import worker_pids
 from tests.trust.kinds import ONE, error_of, metric, raw, wait_for, wait_for_workers, written
@@ -249,6 +250,22 @@ def test_a_full_disk_refuses_what_needs_it_and_harms_no_worker(
                 assert asked.json() == {"n": size}, "what did not fit still fills the disk"
         assert worker_pids(server) == before
         assert metric(server, "runway_worker_restarts_total") == 0
+
+
+def test_a_worker_that_dies_while_the_disk_is_full_is_replaced(script: Path, tmp_path: Path):
+    with (
+        small_disk(tmp_path / "t") as disk,
+        serve(script, *ONE, env={"TMPDIR": str(disk)}) as server,
+    ):
+        (before,) = worker_pids(server)
+        fill(disk / "ballast")
+        os.kill(before, signal.SIGKILL)
+
+        wait_for(lambda: any(map(has_bound, worker_pids(server) - {before})))
+
+        wait_for_workers(server, 1)
+        assert server.post("own", {"v": "known"}).json() == {"n": 1}
+        assert metric(server, "runway_worker_restarts_total") == 1
 
 
 def test_an_archive_that_fills_the_disk_is_not_called_broken(tmp_path: Path):
