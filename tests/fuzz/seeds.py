@@ -14,7 +14,15 @@ from PIL import Image
 from runway.codec import Packer
 from runway.exceptions import InferenceError
 from runway.execution import Invocation, Output
-from runway.messages import CancelTasks, Outcome, RunBatch, RunSetup, outcomes, setup_done
+from runway.messages import (
+    CancelTasks,
+    Coalesced,
+    Outcome,
+    RunBatch,
+    RunSetup,
+    outcomes,
+    setup_done,
+)
 from tests.fuzz.targets import as_bytes
 
 CORPUS = Path(__file__).parent / "corpus"
@@ -78,6 +86,7 @@ def from_worker() -> dict[str, bytes]:
     ]
     packed = {
         "outcomes": outcomes(items, 1, 0.01),
+        "coalesced": outcomes(items[1:], 1, 0.01, 4, Coalesced({4: 1}, 2, {True: 1}, {"shape": 1})),
         "setup": setup_done(3, None),
         "setup-failed": setup_done(3, InferenceError("no weights")),
     }
