@@ -21,8 +21,10 @@ from PIL import Image
 from tests.examples.exhibition import (
     EXAMPLES,
     answer,
+    difference,
     exhibit,
     fetch,
+    is_picture,
     load_module,
     pixels,
     to_data_uri,
@@ -87,10 +89,6 @@ def from_json(value: Any) -> Any:
     return Image.fromarray(pixels(value).astype(np.uint8))
 
 
-def is_picture(value: Any) -> bool:
-    return isinstance(value, str) and value.startswith("data:image/")
-
-
 def post(served: Served, command: str, inputs: dict[str, Any]) -> dict[str, Any]:
     """From any thread, unlike `Served.post`."""
     url = f"{served.url}/{command}"
@@ -112,20 +110,3 @@ def last_output(served: Served, command: str, inputs: dict[str, Any]) -> dict[st
             assert message["type"] != "failed", message
             output = message.get("outputData", output)
     return output
-
-
-def difference(one: Any, other: Any) -> list[str]:
-    """Where two answers differ by more than the last digits of a sum, or a picture's by more than its coding."""
-    if is_picture(one) and is_picture(other):
-        first, second = pixels(one), pixels(other)
-        if first.shape != second.shape:
-            return [f"shape {first.shape} and {second.shape}"]
-        apart = float(np.abs(first - second).mean())
-        return [f"pixels differ by {apart}"] if apart > 0.5 else []
-    if isinstance(one, dict) and isinstance(other, dict) and one.keys() == other.keys():
-        return [f"{key}: {found}" for key in one for found in difference(one[key], other[key])]
-    if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
-        return [found for pair in zip(one, other, strict=True) for found in difference(*pair)]
-    if isinstance(one, float) and isinstance(other, float):
-        return [] if one == pytest.approx(other, rel=1e-3, abs=1e-4) else [f"{one} and {other}"]
-    return [] if one == other else [f"{one!r:.100} and {other!r:.100}"]
