@@ -300,10 +300,11 @@ def test_the_last_request_through_the_api_is_shown_live(open_screen, model):
 
 def test_nothing_is_watched_once_no_page_listens(open_screen, model):
     screen = open_screen("speak")
-    screen.source("network")
+    with screen.page.expect_websocket(lambda socket: "ui/watch" in socket.url) as listening:
+        screen.source("network")
     screen.page.get_by_text("Waiting for a request").wait_for()
-    screen.source("hand")
-    screen.page.wait_for_selector(".network-source", state="detached")
+    with listening.value.expect_event("close"):
+        screen.source("hand")
     model.post("speak", {"prompt": "unseen"})
     screen.source("network")
     screen.page.get_by_text("Waiting for a request").wait_for()
