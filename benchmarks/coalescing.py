@@ -12,9 +12,7 @@ from __future__ import annotations
 
 import argparse
 import logging
-import re
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -22,12 +20,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from benchmarks.rivals.load import closed_loop
 from benchmarks.rivals.work import free_port
-from benchmarks.serving import post_script, served, written
+from benchmarks.serving import served, written
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "examples" / "super_resolution"))
 CALLS = 32
+BODY = b'{"x": 3}'
 
 ACCELERATOR = """
 import threading, time, torch, runway
@@ -69,7 +69,6 @@ def serve_and_load(seconds: int, rounds: int) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         script = written(folder / "model.py", ACCELERATOR)
-        lua = post_script(folder, written(folder / "body.json", '{"x": 3}'))
         for command in ("plain", "seeded"):
             found: dict[str, list[tuple[float, float]]] = {title: [] for title, _, _ in WAYS}
             for index in range(rounds):
@@ -77,23 +76,13 @@ def serve_and_load(seconds: int, rounds: int) -> None:
                     port = free_port()
                     with served(script, port, "--gpus", "none", *flags):
                         url = f"http://127.0.0.1:{port}/{command}{ending}"
-                        wrk(lua, url, CALLS, seconds)  # a checked network is the usual state
-                        rate, _ = wrk(lua, url, CALLS, seconds)
-                        _, latency_ms = wrk(lua, url, 1, seconds)
+                        closed_loop(
+                            url, BODY, CALLS, seconds
+                        )  # a checked network is the usual state
+                        rate = closed_loop(url, BODY, CALLS, seconds)["requests_per_s"]
+                        latency_ms = closed_loop(url, BODY, 1, seconds)["p50_ms"]
                         found[title].append((rate, latency_ms))
             show(command, found)
-
-
-def wrk(lua: str, url: str, clients: int, seconds: int) -> tuple[float, float]:
-    """Answers a second, and the middle latency in ms."""
-    command = ["wrk", "-t1", f"-c{clients}", f"-d{seconds}", "--latency", "-s", lua, url]
-    text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    if "Non-2xx" in text or "Socket errors" in text:
-        sys.exit(f"not every answer was right:\n{text}")
-    rate = re.search(r"Requests/sec:\s+([\d.]+)", text)
-    middle = re.search(r"50%\s+([\d.]+)(us|ms|s)", text)
-    assert rate is not None and middle is not None, text
-    return float(rate[1]), float(middle[1]) * {"us": 0.001, "ms": 1, "s": 1000}[middle[2]]
 
 
 def show(command: str, found: dict[str, list[tuple[float, float]]]) -> None:

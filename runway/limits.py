@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
 from runway.exceptions import Refusal
@@ -42,7 +41,7 @@ class OverloadedError(Refusal):
     """The server holds as much as it may for its clients (503)."""
 
     code = 503
-    headers: Mapping[str, str] = MappingProxyType({"Retry-After": "1"})
+    retry_after_s = 1.0
 
 
 class PendingBytes:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from runway_serve.config import ConfigError, ServeConfig, find_script
-from runway_serve.flags import build_parser
+from runway_serve.flags import build_parser, split_at_dashes
 from runway_serve.workers.log_lines import VARIABLE, configure
 from runway_serve.workers.warmup_file import AUTO, WarmUpFileError, read_requests
 
@@ -35,10 +35,7 @@ def main() -> None:
     """Entry point of the console script."""
     if len(sys.argv) > 1 and sys.argv[1] in SUBCOMMANDS:
         sys.exit(import_module(SUBCOMMANDS[sys.argv[1]]).main(sys.argv[2:]))
-    argv, script_arguments = sys.argv[1:], []
-    if "--" in argv:
-        at = argv.index("--")
-        argv, script_arguments = argv[:at], argv[at + 1 :]
+    argv, script_arguments = split_at_dashes(sys.argv[1:])
     flags = build_parser().parse_args(argv)
     if flags.log_format is not None:
         os.environ[VARIABLE] = flags.log_format

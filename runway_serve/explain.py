@@ -17,7 +17,7 @@ from typing import Any
 
 from runway_serve.cli import model_options
 from runway_serve.config import ConfigError, ServeConfig, find_script
-from runway_serve.flags import above_zero, positive
+from runway_serve.flags import above_zero, positive, split_at_dashes
 from runway_serve.workers.child import CHILD_ENVIRONMENT, describe_exit, kill_group, module_command
 from runway_serve.workers.warmup_file import WarmUpFileError, read_requests
 
@@ -50,10 +50,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: list[str]) -> int:
     """Exit code: 0 if the model could be set up, else 1."""
-    arguments: list[str] = []
-    if "--" in argv:
-        at = argv.index("--")
-        argv, arguments = argv[:at], argv[at + 1 :]
+    argv, arguments = split_at_dashes(argv)
     flags = build_parser().parse_args(argv)
     try:
         found = ask(flags, arguments)

@@ -6,6 +6,7 @@ Limits without a value here keep the defaults of `runway.limits.HttpLimits` and 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 
 EXAMPLES = """\
 examples:
@@ -225,6 +226,12 @@ def _add_file_limits(files: argparse._ArgumentGroup) -> None:
         files.add_argument(flag, type=kind, metavar=metavar, help=text)
 
 
+def split_at_dashes(argv: list[str]) -> tuple[list[str], list[str]]:
+    """A command line before and behind its first `--`, which hands the rest to somebody else."""
+    at = argv.index("--") if "--" in argv else len(argv)
+    return argv[:at], argv[at + 1 :]
+
+
 def positive(text: str) -> int:
     """A whole number of at least 1, for argparse."""
     if not text.isdecimal() or int(text) < 1:
@@ -240,6 +247,22 @@ def above_zero(text: str) -> float:
         value = 0.0
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"must be a number above 0, got {text}")
+    return value
+
+
+def seconds(text: str) -> float:
+    """A finite time above 0, for argparse."""
+    return number_of(text, lambda value: value > 0, "seconds above 0")
+
+
+def number_of(text: str, accept: Callable[[float], bool], wanted: str) -> float:
+    """A finite number that is accepted, for argparse; `wanted` says which are."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not accept(value) or value == float("inf"):
+        raise argparse.ArgumentTypeError(f"must be {wanted}, got {text!r}")
     return value
 
 

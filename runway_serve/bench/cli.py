@@ -19,6 +19,7 @@ from runway_serve.bench.progress import Progress
 from runway_serve.bench.report import document, table
 from runway_serve.bench.server import check, server_pid
 from runway_serve.bench.target import BenchError, Target
+from runway_serve.flags import number_of, seconds
 
 EXAMPLES = """\
 examples:
@@ -62,7 +63,7 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="'NAME: VALUE'",
         help="a further header, a token for example; may be repeated",
     )
-    add("--timeout", type=_seconds, default=60.0, metavar="S", help="longest wait for an answer")
+    add("--timeout", type=seconds, default=60.0, metavar="S", help="longest wait for an answer")
     load = parser.add_argument_group("load")
     add = load.add_argument
     kind = load.add_mutually_exclusive_group()
@@ -88,7 +89,7 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="N",
         help="open loop: most connections (default 1024)",
     )
-    add("--duration", type=_seconds, default=10.0, metavar="S", help="of each run (default 10)")
+    add("--duration", type=seconds, default=10.0, metavar="S", help="of each run (default 10)")
     add("--warmup", type=_seconds_or_zero, default=2.0, metavar="S", help="before it (default 2)")
     add("--requests", type=_positive, metavar="N", help="end a run after that many requests")
     output = parser.add_argument_group("output")
@@ -218,22 +219,8 @@ def _positive(text: str) -> int:
 
 
 def _rate(text: str) -> float:
-    return _number(text, lambda value: value > 0, "a number above 0")
-
-
-def _seconds(text: str) -> float:
-    return _number(text, lambda value: value > 0, "seconds above 0")
+    return number_of(text, lambda value: value > 0, "a number above 0")
 
 
 def _seconds_or_zero(text: str) -> float:
-    return _number(text, lambda value: value >= 0, "seconds")
-
-
-def _number(text: str, accept: Callable[[float], bool], wanted: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = float("nan")
-    if not accept(value) or value == float("inf"):
-        raise argparse.ArgumentTypeError(f"must be {wanted}, got {text!r}")
-    return value
+    return number_of(text, lambda value: value >= 0, "seconds")

@@ -18,6 +18,7 @@ from runway_serve.examples.catalogue import (
     find_examples,
 )
 from runway_serve.examples.fetching import cache_folder, fetch
+from runway_serve.flags import split_at_dashes
 
 EPILOG = """\
 examples:
@@ -69,10 +70,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(arguments: list[str]) -> int:
     """Exit code of `runway-serve examples ARGUMENTS`; `run` becomes the server and does not return."""
-    serve_flags: list[str] = []
-    if "--" in arguments:
-        at = arguments.index("--")
-        arguments, serve_flags = arguments[:at], arguments[at + 1 :]
+    arguments, serve_flags = split_at_dashes(arguments)
     flags = build_parser().parse_args(arguments)
     folder = (flags.folder or default_folder()).resolve()
     try:

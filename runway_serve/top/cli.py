@@ -9,6 +9,7 @@ import time
 
 from runway.access import tokens_variable
 from runway_serve.bench.target import BenchError, Target
+from runway_serve.flags import seconds
 from runway_serve.top.frame import Frame
 from runway_serve.top.scrape import TopError, scrape
 
@@ -31,14 +32,14 @@ def build_parser() -> argparse.ArgumentParser:
         default=f"http://127.0.0.1:{port}",
         help="the server (default http://127.0.0.1:9000, or the port in RW_PORT)",
     )
-    add("--interval", type=_seconds, default=2.0, metavar="S", help="between frames (default 2)")
+    add("--interval", type=seconds, default=2.0, metavar="S", help="between frames (default 2)")
     add(
         "--once",
         action="store_true",
         help="print one frame, of one interval, and end; a pipe gets plain text",
     )
     add("--token", metavar="TOKEN", help="sent to the server (default: the first of RW_TOKEN)")
-    add("--timeout", type=_seconds, default=5.0, metavar="S", help="longest wait for an answer")
+    add("--timeout", type=seconds, default=5.0, metavar="S", help="longest wait for an answer")
     return parser
 
 
@@ -111,13 +112,3 @@ def show(server: Target, interval_s: float) -> None:
                 frame, note = Frame.of(latest, before), ""
             except TopError as error:
                 note = f"no news: {error}"
-
-
-def _seconds(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"must be seconds above 0, got {text!r}")
-    return value

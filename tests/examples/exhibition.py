@@ -5,18 +5,21 @@ from __future__ import annotations
 import base64
 import importlib.util
 import io
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import pytest
 import requests
+import websocket
 from PIL import Image
 
 from tests.conformance.pictures import from_data_uri
@@ -77,14 +80,30 @@ def refusal(served: Served, command: str, **inputs: object) -> str:
 def is_same_from_both_workers(served: Served, command: str, **inputs: object) -> bool:
     """Whether calls at the same time, which keep both workers busy and share runs, get the answer of a call alone."""
     alone = answer(served, command, **inputs)
-
-    def call(_: int) -> dict:
-        url = f"{served.url}/{command}"
-        return requests.post(url, json=inputs, timeout=30, proxies={"http": ""}).json()
-
+    calls = [(command, inputs)] * (2 * CALLS_AT_ONCE)
     with ThreadPoolExecutor(CALLS_AT_ONCE) as pool:
-        got = list(pool.map(call, range(2 * CALLS_AT_ONCE)))
+        got = list(pool.map(lambda call: post(served, *call), calls))
     return [found for one in got for found in difference(alone, one)] == []
+
+
+def post(served: Served, command: str, inputs: dict[str, Any]) -> dict[str, Any]:
+    """An answer; from any thread, unlike `answer`."""
+    url = f"{served.url}/{command}"
+    response = requests.post(url, json=inputs, timeout=60, proxies={"http": ""})
+    assert response.status_code == 200, response.text
+    return response.json()
+
+
+def play_job(served: Served, command: str, inputs: dict[str, Any]) -> list[dict[str, Any]]:
+    """All messages of a job over a WebSocket, as the page submits it."""
+    url = f"ws://127.0.0.1:{served.port}/"
+    with closing(websocket.create_connection(url, timeout=60, http_proxy_host=None)) as socket:
+        job = {"type": "submit", "id": uuid4().hex, "command": command, "inputData": inputs}
+        socket.send(json.dumps(job))
+        messages = [json.loads(socket.recv())]
+        while messages[-1]["type"] not in ("succeeded", "failed"):
+            messages.append(json.loads(socket.recv()))
+    return messages
 
 
 def photograph(name: str) -> Image.Image:

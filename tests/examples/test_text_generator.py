@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from contextlib import closing
 from itertools import pairwise
 
 import pytest
-import websocket
 
-from tests.examples.exhibition import answer, exhibit, is_same_from_both_workers, refusal
+from tests.examples.exhibition import answer, exhibit, is_same_from_both_workers, play_job, refusal
 
 pytest.importorskip("torch", reason="the example is a PyTorch model")
 pytestmark = pytest.mark.torch
@@ -24,18 +21,6 @@ def generator():
         yield served
 
 
-def stream(port: int, inputs: dict) -> list[dict]:
-    """All messages of one job."""
-    url = f"ws://127.0.0.1:{port}/"
-    with closing(websocket.create_connection(url, timeout=30, http_proxy_host=None)) as socket:
-        job = {"type": "submit", "id": "1", "command": "generate", "inputData": inputs}
-        socket.send(json.dumps(job))
-        messages = [json.loads(socket.recv())]
-        while messages[-1]["type"] not in ("succeeded", "failed"):
-            messages.append(json.loads(socket.recv()))
-    return messages
-
-
 def test_text_begins_with_the_prompt_and_goes_on_in_words(generator):
     texts = [answer(generator, "generate", **{**INPUTS, "seed": seed})["text"] for seed in range(5)]
 
@@ -46,7 +31,7 @@ def test_text_begins_with_the_prompt_and_goes_on_in_words(generator):
 
 
 def test_each_character_is_sent_as_it_comes(generator):
-    messages = stream(generator.port, INPUTS)
+    messages = play_job(generator, "generate", INPUTS)
 
     outputs = [message for message in messages if message["type"] == "output"]
     texts = [output["outputData"]["text"] for output in outputs]

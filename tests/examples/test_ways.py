@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import numpy as np
 import pytest
-import requests
-import websocket
 from PIL import Image
 
 from tests.examples.exhibition import (
@@ -27,6 +22,8 @@ from tests.examples.exhibition import (
     is_picture,
     load_module,
     pixels,
+    play_job,
+    post,
     to_data_uri,
 )
 from tests.serving import Served
@@ -89,24 +86,7 @@ def from_json(value: Any) -> Any:
     return Image.fromarray(pixels(value).astype(np.uint8))
 
 
-def post(served: Served, command: str, inputs: dict[str, Any]) -> dict[str, Any]:
-    """From any thread, unlike `Served.post`."""
-    url = f"{served.url}/{command}"
-    response = requests.post(url, json=inputs, timeout=60, proxies={"http": ""})
-    assert response.status_code == 200, response.text
-    return response.json()
-
-
 def last_output(served: Served, command: str, inputs: dict[str, Any]) -> dict[str, Any]:
-    """Of a job, as the page submits it."""
-    socket = websocket.create_connection(
-        f"ws://127.0.0.1:{served.port}/", timeout=60, http_proxy_host=None
-    )
-    with closing(socket):
-        job = {"type": "submit", "id": uuid4().hex, "command": command, "inputData": inputs}
-        socket.send(json.dumps(job))
-        output: dict[str, Any] = {}
-        while (message := json.loads(socket.recv()))["type"] != "succeeded":
-            assert message["type"] != "failed", message
-            output = message.get("outputData", output)
-    return output
+    messages = play_job(served, command, inputs)
+    assert messages[-1]["type"] == "succeeded", messages[-1]
+    return [message["outputData"] for message in messages if message["type"] == "output"][-1]
