@@ -1,0 +1,163 @@
+"""Whether a worker gains by a second Python thread that receives while the model runs.
+
+    python -m benchmarks.receiving_thread                # 3 rounds of 3 s each; needs wrk
+    python -m benchmarks.receiving_thread --rounds 5 --json
+
+`without` is the worker as it is: its one thread receives between batches. `with` gives it a thread that waits for
+messages, unpacks them as they come, and hands them over by a queue; the model's thread still sends. Three models, all in
+batches of up to 32: one that waits for its device (10 ms and 0.2 ms an item), one whose work is Python (0.2 ms an item),
+and one whose work is torch's on the CPU. 64 clients send 2048 numbers each, so that there is something to unpack; every
+second batch is ready while the one before it runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import tempfile
+from pathlib import Path
+
+from benchmarks.rivals.load import closed_loop
+from benchmarks.rivals.work import free_port
+from benchmarks.serving import served, written
+
+CLIENTS = 64
+WAYS = ("without", "with")
+COMMANDS = ("device", "python", "torch")
+BODY = json.dumps({"x": [index / 7 for index in range(2048)]}).encode()
+
+MODEL = """
+import time
+import numpy as np, torch, runway
+{patch}
+torch.set_num_threads(1)
+
+@runway.setup
+def setup():
+    torch.manual_seed(0)
+    return torch.nn.Sequential(torch.nn.Linear(2048, 512), torch.nn.ReLU(), torch.nn.Linear(512, 10)).eval()
+
+def offered(work):
+    name = work.__name__
+    runway.command(
+        name, inputs={{"x": runway.vector(length=2048)}}, outputs={{"y": runway.number}}, batch=True, max_batch_size=32
+    )(lambda network, items: work(network, [item["x"] for item in items]))
+
+@offered
+def device(network, items):
+    time.sleep(0.010 + 0.0002 * len(items))
+    return [float(item[0]) for item in items]
+
+@offered
+def python(network, items):
+    results = []
+    for item in items:
+        total, ends = 0, time.thread_time() + 0.0002
+        while time.thread_time() < ends:
+            total += 1
+        results.append(float(item[1]))
+    return results
+
+@offered
+def torch_(network, items):
+    with torch.inference_mode():
+        return network(torch.from_numpy(np.stack(items)).float())[:, 0].tolist()
+
+runway.run()
+"""
+
+PATCH = """
+import queue, select, threading, zmq
+from runway.codec import unpack
+from runway.messages import CancelTasks, read_by_worker
+from runway_serve.workers.loop import WorkerLoop
+
+def start(loop):
+    loop._arrived, loop._turn = queue.SimpleQueue(), threading.Lock()
+    threading.Thread(target=wait, args=(loop,), daemon=True).start()
+
+def wait(loop):
+    signal = loop._socket.getsockopt(zmq.FD)
+    while True:
+        take(loop)
+        select.select([signal], [], [])
+
+def take(loop):
+    with loop._turn:  # a socket may change threads behind a lock, not be used by two
+        while loop._socket.getsockopt(zmq.EVENTS) & zmq.POLLIN:
+            front, *frames = loop._socket.recv_multipart(zmq.NOBLOCK, copy=False)
+            message = read_by_worker(unpack([frame.buffer for frame in frames], loop._look_up))
+            loop._arrived.put((front.bytes, message))
+
+def receive(loop, block):
+    if not hasattr(loop, "_arrived"):
+        start(loop)
+    while True:
+        try:
+            front, message = loop._arrived.get(block)
+        except queue.Empty:
+            return
+        block = False
+        if isinstance(message, CancelTasks):
+            loop._cancelled.update(message.task_ids)
+        else:
+            loop._inbox.append((front, message))
+
+def send(loop, front, message):
+    frames = loop._packer.pack(message)
+    with loop._turn:
+        loop._socket.send_multipart([front, *frames], copy=False)
+    take(loop)  # a send may have eaten the signal of what arrived
+
+WorkerLoop._receive, WorkerLoop._send = receive, send
+"""
+
+
+def main() -> None:
+    """Measure in turns and print a line for each model."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=int, default=3)
+    parser.add_argument("--json", action="store_true", help="print figures for programs")
+    flags = parser.parse_args()
+    found = measure(flags.rounds, flags.seconds)
+    if flags.json:
+        print(json.dumps(found, indent=1))
+        return
+    for command, rates in found.items():
+        ratios = [new / old for new, old in zip(rates["with"], rates["without"], strict=True)]
+        shown = ", ".join(f"{way} {spread(rates[way], '{:.0f}')}/s" for way in WAYS)
+        print(f"{command:>6}: {shown}; with : without {spread(ratios, '{:.3f}')}")
+
+
+def measure(rounds: int, seconds: int) -> dict[str, dict[str, list[float]]]:
+    """Answers a second by model and way, one for each round."""
+    found = {command: {way: [] for way in WAYS} for command in COMMANDS}
+    with tempfile.TemporaryDirectory() as name:
+        scripts = {
+            "without": written(Path(name, "without.py"), MODEL.format(patch="")),
+            "with": written(Path(name, "with.py"), MODEL.format(patch=PATCH)),
+        }
+        for index in range(rounds):
+            for way in WAYS[:: 1 if index % 2 == 0 else -1]:
+                port = free_port()
+                with served(scripts[way], port, "--gpus", "none"):
+                    for command in COMMANDS:
+                        url = f"http://127.0.0.1:{port}/{command}".replace("torch", "torch_")
+                        closed_loop(url, BODY, CLIENTS, 1)
+                        rate = closed_loop(url, BODY, CLIENTS, seconds)["requests_per_s"]
+                        found[command][way].append(rate)
+    return found
+
+
+def spread(values: list[float], form: str) -> str:
+    """Median [least-most]."""
+    middle, low, high = (form.format(f(values)) for f in (statistics.median, min, max))
+    return f"{middle} [{low}-{high}]"
+
+
+if __name__ == "__main__":
+    main()
