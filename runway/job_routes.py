@@ -19,7 +19,8 @@ from runway.app import HTTP_ERRORS
 from runway.codec_pool import CodecPool
 from runway.exceptions import RunwayError
 from runway.hot_commands import HotCommands
-from runway.jobs import Job, JobEvent, JobPolicy, Jobs
+from runway.job import Job, JobEvent
+from runway.jobs import JobPolicy, Jobs
 from runway.limits import OverloadedError
 from runway.preferences import EVENT_STREAM, is_plain, wants_job
 from runway.request_ids import HEADER, request_id

@@ -129,6 +129,7 @@ class Crew:
         self._tell_supervisor = tell_supervisor
         self._context: zmq.Context[Any] = zmq.Context()
         self._entries: dict[str, WorkerEntry] = {}
+        self._fit = 0  # every call asks how many are not condemned
         self._arena = arena
         self.snapshot: list[Mapping[str, Any]] = []  # lost workers included
         self.has_gpu = False
@@ -138,7 +139,7 @@ class Crew:
         return iter(self._entries.values())
 
     def __len__(self) -> int:
-        return sum(not worker.is_condemned for worker in self._entries.values())
+        return self._fit
 
     def __contains__(self, worker: WorkerEntry) -> bool:
         return self._entries.get(worker.name) is worker
@@ -163,6 +164,8 @@ class Crew:
         Until then it may begin the next of its calls, and nobody could tell. The log and the clients are told the
         reason; `cause` is the same in one word, for the count of restarts.
         """
+        if not worker.is_condemned and worker in self:
+            self._fit -= 1
         worker.is_condemned, worker.must_end_at = True, None
         told = {"op": "kill", "worker": worker.name, "pid": worker.pid}
         self._tell_supervisor({**told, "reason": reason, "cause": cause})
@@ -175,10 +178,12 @@ class Crew:
         begun = BegunCell(cell_path(entry["address"]))
         worker = WorkerEntry(entry["name"], entry["pid"], link, begun, entry["generation"])
         self._entries[worker.name] = worker
+        self._fit += 1
         self._joined(worker)
 
     def _drop(self, worker: WorkerEntry, reason: str) -> None:
         del self._entries[worker.name]
+        self._fit -= not worker.is_condemned
         worker.link.close()
         if worker.setup is not None and not worker.setup.done():
             worker.setup.set_result(WorkerLostError(f"Worker died during setup ({reason})."))

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import logging
 from collections.abc import Callable, Mapping
 from threading import get_ident
 from time import monotonic, perf_counter, time_ns
@@ -28,11 +27,7 @@ from runway_serve.feeder import Feeder
 from runway_serve.setup_round import SetupRounds
 from runway_serve.tallies import CANCELLED, Reading, Tallies
 
-logger = logging.getLogger(__name__)
-
-DRAINED_AFTER_S = (
-    0.1  # the last answers leave the front before the supervisor hears that all is done
-)
+DRAINED_AFTER_S = 0.1  # the last answers leave before the supervisor hears that all is done
 
 
 class Dispatcher(Engine):
@@ -64,10 +59,8 @@ class Dispatcher(Engine):
             self._crew, self._setups, self._deadlines, self._tasks, self.tallies
         )
         self._ids = itertools.count(time_ns())  # never those of a front that ran before
-        self._is_planned = False
+        self._is_planned = self._is_draining = False
         self._wake: asyncio.TimerHandle | None = None
-        self._notices: set[asyncio.Task[None]] = set()
-        self._is_draining = False
 
     @property
     def manifest(self) -> Manifest:
@@ -99,12 +92,8 @@ class Dispatcher(Engine):
         """What `GET /metrics` shows; blocks the calling thread, which must not be the loop's."""
 
         async def read() -> Reading:
-            depths = {name: self._feeder.queue.depth(name) for name in self.tallies.commands}
-            running = dict.fromkeys(self.tallies.commands, 0)
-            for worker in self._crew:
-                for batch in worker.batches:
-                    running[batch.command] += len(batch.tasks)
-            return Reading(self.tallies.copied(), depths, running, self._crew.snapshot)
+            waiting, running = self._feeder.waiting(), self._feeder.running()
+            return Reading(self.tallies.copied(), waiting, running, self._crew.snapshot)
 
         return asyncio.run_coroutine_threadsafe(read(), self._loop).result()
 
@@ -138,10 +127,8 @@ class Dispatcher(Engine):
 
     def check_room(self, command: str) -> None:
         """Refuse what cannot be queued."""
-        if self._is_draining:
-            raise self._refusal(command, "stopping", "The server is stopping.")
-        if not len(self._crew):
-            raise self._refusal(command, "no_worker", "No worker is ready yet.")
+        if not self.is_ready:
+            raise self._not_serving(command)
         if not self._is_planned and self._feeder.queue.depth(command) >= self._config.max_queue:
             raise self._lane_full(command)
 
@@ -180,17 +167,12 @@ class Dispatcher(Engine):
     # -- tasks
 
     def _accept(self, call: Invocation, listener: Listener) -> Task:
-        if self._is_draining:
-            raise self._refusal(call.command, "stopping", "The server is stopping.")
-        if not len(self._crew):
-            raise self._refusal(call.command, "no_worker", "No worker is ready yet.")
+        if not self.is_ready:
+            raise self._not_serving(call.command)
         now = monotonic()
         due = now + (call.timeout_s or self._config.request_timeout_s)
         task = Task(next(self._ids), call, listener, due, perf_counter())
-        try:
-            self._put(task, now)
-        except LaneFullError as error:
-            raise self._lane_full(call.command) from error
+        self._put(task, now)
         self._tasks[task.id] = task
         if self._is_planned:
             return task
@@ -200,6 +182,11 @@ class Dispatcher(Engine):
             self._is_planned = True
             self._loop.call_soon(self._dispatch)
         return task
+
+    def _not_serving(self, command: str) -> UnavailableError:
+        if self._is_draining:
+            return self._refusal(command, "stopping", "The server is stopping.")
+        return self._refusal(command, "no_worker", "No worker is ready yet.")
 
     def _lane_full(self, command: str) -> UnavailableError:
         text = f"{self._config.max_queue} calls of {command} are waiting already (--max-queue)."
@@ -214,11 +201,11 @@ class Dispatcher(Engine):
     def _put(self, task: Task, now: float) -> None:
         try:
             self._feeder.queue.put(task.call.command, task, now, task.deadline)
-        except LaneFullError:
+        except LaneFullError as error:
             if not self._is_planned:
-                raise
-            self._dispatch()
-            self._feeder.queue.put(task.call.command, task, now, task.deadline)
+                raise self._lane_full(task.call.command) from error
+            self._dispatch()  # which ends the plan
+            self._put(task, now)
 
     def _cancel(self, task: Task) -> None:
         if self._tasks.pop(task.id, None) is None:
@@ -286,14 +273,9 @@ class Dispatcher(Engine):
         """The batch that a worker ran ended."""
         self._feeder.ended(worker, run_s, monotonic())
         if worker.is_reserved and not worker.batches:
-            self._notice_freed()
+            self._setups.note_freed()
         self._dispatch()
         self._check_drained()
-
-    def _notice_freed(self) -> None:
-        notice = self._loop.create_task(self._setups.note_freed())
-        self._notices.add(notice)
-        notice.add_done_callback(self._notices.discard)
 
     def _on_joined(self, worker: WorkerEntry) -> None:
         self._setups.join(worker)
@@ -303,7 +285,7 @@ class Dispatcher(Engine):
             error = WorkerLostError(f"Worker died while running this request ({reason}).")
             self._settle(task, error)
         if worker.is_reserved:
-            self._notice_freed()
+            self._setups.note_freed()
         self._dispatch()
         self._check_drained()
 

@@ -57,6 +57,18 @@ class Feeder:
         """Whether the command's function takes lists."""
         return self._batched[command]
 
+    def waiting(self) -> dict[str, int]:
+        """How many calls wait, by command."""
+        return {name: self.queue.depth(name) for name in self._batched}
+
+    def running(self) -> dict[str, int]:
+        """How many calls workers have, by command."""
+        counts = dict.fromkeys(self._batched, 0)
+        for worker in self._crew:
+            for batch in worker.batches:
+                counts[batch.command] += len(batch.tasks)
+        return counts
+
     def feed(self, now: float) -> None:
         """Give ripe batches to idle workers, and full ones to those that still run another."""
         for worker in self._crew:

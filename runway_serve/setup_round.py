@@ -6,7 +6,7 @@ A round raises the generation; only workers of the current generation are given 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from runway.exceptions import RunwayError
@@ -41,7 +41,7 @@ class SetupRounds:
         self._turn = asyncio.Lock()
         self._freed = asyncio.Condition()
         self._options: Mapping[str, Any] | None = None
-        self._late: set[asyncio.Task[None]] = set()
+        self._started: set[asyncio.Task[None]] = set()
         self.generation = 0
         self.is_running = False
         self.has_failed = False
@@ -67,9 +67,7 @@ class SetupRounds:
     def join(self, worker: WorkerEntry) -> None:
         """A worker that started before the last round ended gets its options before any batch."""
         if worker.generation < self.generation and self._options is not None:
-            late = self._loop.create_task(self._catch_up(worker))
-            self._late.add(late)
-            late.add_done_callback(self._late.discard)
+            self._start(self._catch_up(worker))
 
     def learn(self, generation: int, options: Mapping[str, Any] | None) -> None:
         """What the supervisor remembers of rounds that a front before this one ran."""
@@ -81,10 +79,18 @@ class SetupRounds:
         if worker.setup is not None and not worker.setup.done():
             worker.setup.set_result(message["error"])
 
-    async def note_freed(self) -> None:
+    def note_freed(self) -> None:
         """A worker ended its batch or is gone."""
+        self._start(self._notify_freed())
+
+    async def _notify_freed(self) -> None:
         async with self._freed:
             self._freed.notify_all()
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(work)
+        self._started.add(task)
+        task.add_done_callback(self._started.discard)
 
     async def _run_in_turn(self, options: Mapping[str, Any]) -> None:
         if not len(self._crew):
