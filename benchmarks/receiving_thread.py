@@ -4,10 +4,10 @@
     python -m benchmarks.receiving_thread --rounds 5 --json
 
 `without` is the worker as it is: its one thread receives between batches. `with` gives it a thread that waits for
-messages, unpacks them as they come, and hands them over by a queue; the model's thread still sends. Three models, all in
-batches of up to 32: one that waits for its device (10 ms and 0.2 ms an item), one whose work is Python (0.2 ms an item),
-and one whose work is torch's on the CPU. 64 clients send 2048 numbers each, so that there is something to unpack; every
-second batch is ready while the one before it runs.
+messages, unpacks them as they come, and hands them over by a queue; the model's thread still sends. Three models get
+batches of up to 32 from 64 clients, with 2048 numbers a call, to have something to unpack while the batch before it
+runs: one waits for its device (10 ms and 0.2 ms an item), one works in Python (0.2 ms an item), and one in torch
+on the CPU. The fourth, `echo`, is called one by one from 32 clients.
 """
 
 from __future__ import annotations
@@ -22,21 +22,25 @@ from benchmarks.rivals.load import closed_loop
 from benchmarks.rivals.work import free_port
 from benchmarks.serving import served, written
 
-CLIENTS = 64
 WAYS = ("without", "with")
-COMMANDS = ("device", "python", "torch")
-BODY = json.dumps({"x": [index / 7 for index in range(2048)]}).encode()
+COMMANDS = {"device": (64, 2048), "python": (64, 2048), "torch": (64, 2048), "echo": (32, 128)}
 
 MODEL = """
 import time
-import numpy as np, torch, runway
+import numpy as np, runway
+import torch as framework
 {patch}
-torch.set_num_threads(1)
+framework.set_num_threads(1)
 
 @runway.setup
 def setup():
-    torch.manual_seed(0)
-    return torch.nn.Sequential(torch.nn.Linear(2048, 512), torch.nn.ReLU(), torch.nn.Linear(512, 10)).eval()
+    framework.manual_seed(0)
+    nn = framework.nn
+    return nn.Sequential(nn.Linear(2048, 512), nn.ReLU(), nn.Linear(512, 10)).eval()
+
+@runway.command("echo", inputs={{"x": runway.vector(length=128)}}, outputs={{"y": runway.vector(length=128)}})
+def echo(network, inputs):
+    return inputs["x"]
 
 def offered(work):
     name = work.__name__
@@ -60,9 +64,9 @@ def python(network, items):
     return results
 
 @offered
-def torch_(network, items):
-    with torch.inference_mode():
-        return network(torch.from_numpy(np.stack(items)).float())[:, 0].tolist()
+def torch(network, items):
+    with framework.inference_mode():
+        return network(framework.from_numpy(np.stack(items)).float())[:, 0].tolist()
 
 runway.run()
 """
@@ -145,10 +149,11 @@ def measure(rounds: int, seconds: int) -> dict[str, dict[str, list[float]]]:
             for way in WAYS[:: 1 if index % 2 == 0 else -1]:
                 port = free_port()
                 with served(scripts[way], port, "--gpus", "none"):
-                    for command in COMMANDS:
-                        url = f"http://127.0.0.1:{port}/{command}".replace("torch", "torch_")
-                        closed_loop(url, BODY, CLIENTS, 1)
-                        rate = closed_loop(url, BODY, CLIENTS, seconds)["requests_per_s"]
+                    for command, (clients, length) in COMMANDS.items():
+                        url = f"http://127.0.0.1:{port}/{command}"
+                        body = json.dumps({"x": [index / 7 for index in range(length)]}).encode()
+                        closed_loop(url, body, clients, 1)
+                        rate = closed_loop(url, body, clients, seconds)["requests_per_s"]
                         found[command][way].append(rate)
     return found
 
