@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -82,3 +83,15 @@ def test_nothing_in_it_is_untrue(server, tmp_path):
 
     assert played.returncode == 0, played.stdout[-20000:] + played.stderr[-2000:]
     assert server.get("/ready").status_code == 200
+    for command in server.get("/meta").json()["commands"]:
+        for code in (200, 400):
+            assert answers(server, command["name"], code) > 0, (command["name"], code)
+    followed = re.search(r"API Links: +(\d+) covered", played.stdout)
+    assert followed and int(followed[1]) > 3, "jobs were made, but not asked for again"
+
+
+def answers(server, command: str, code: int) -> float:
+    """How many requests of a command got this code."""
+    name = f'runway_requests_total{{code="{code}",command="{command}"}} '
+    lines = server.get("/metrics").text.splitlines()
+    return sum(float(line.removeprefix(name)) for line in lines if line.startswith(name))
