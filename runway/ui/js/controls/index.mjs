@@ -9,19 +9,19 @@ import { SegmentationControl } from "./segmentation.mjs";
 import { VectorControl } from "./vector.mjs";
 
 const CONTROLS = {
-  any: AnyControl,
-  array: ArrayControl,
-  boolean: BooleanControl,
-  category: CategoryControl,
-  file: FileControl,
-  image: ImageControl,
-  image_bounding_box: PlacesControl,
-  image_landmarks: PlacesControl,
-  image_point: PlacesControl,
-  number: NumberControl,
-  segmentation: SegmentationControl,
-  text: TextControl,
-  vector: VectorControl,
+	any: AnyControl,
+	array: ArrayControl,
+	boolean: BooleanControl,
+	category: CategoryControl,
+	file: FileControl,
+	image: ImageControl,
+	image_bounding_box: PlacesControl,
+	image_landmarks: PlacesControl,
+	image_point: PlacesControl,
+	number: NumberControl,
+	segmentation: SegmentationControl,
+	text: TextControl,
+	vector: VectorControl,
 };
 
 // A type of the script's own is written as JSON.
