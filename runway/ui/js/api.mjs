@@ -1,4 +1,4 @@
-// The model over HTTP. Addresses are relative to the page, so that it works below any path of a proxy.
+// The model over HTTP. Addresses are relative to the page, which may stand below any path of a proxy.
 import { token } from "./token.mjs";
 
 export const ROOT = new URL("../../", import.meta.url);
@@ -17,28 +17,23 @@ export function errorOf(body, status) {
 }
 
 // JSON of an answer; asks for the token as often as the server says 401.
-export async function ask(path, { method = "GET", json, body, signal, quiet = false } = {}) {
-	for (;;) {
-		const response = await send(path, method, json === undefined ? body : JSON.stringify(json), signal);
-		if (response.status === 401 && !quiet) {
-			await token.askFor(response.url);
-			continue;
-		}
-		if (response.ok) return response.json();
-		throw errorOf(await response.json().catch(() => null), response.status);
-	}
+export async function ask(path, { isQuiet, ...options } = {}) {
+	const response = await send(path, options);
+	if (response.ok) return response.json();
+	if (response.status !== 401 || isQuiet) throw errorOf(await response.json().catch(() => null), response.status);
+	await token.askFor();
+	return ask(path, options);
 }
 
 export async function text(path) {
-	const response = await send(path, "GET");
+	const response = await send(path);
 	return response.ok ? response.text() : null;
 }
 
-async function send(path, method, body, signal) {
-	const headers = token.headers();
-	if (body !== undefined) headers["Content-Type"] = "application/json";
+async function send(path, { json, body = json && JSON.stringify(json), signal } = {}) {
+	const headers = { ...token.headers(), ...(body && { "Content-Type": "application/json" }) };
 	try {
-		return await fetch(new URL(path, ROOT), { method, headers, body, signal, cache: "no-store" });
+		return await fetch(new URL(path, ROOT), { method: body ? "POST" : "GET", headers, body, signal, cache: "no-store" });
 	} catch (error) {
 		if (error.name === "AbortError") throw error;
 		throw new ApiError("The server does not answer. Is it still running?");
@@ -56,9 +51,9 @@ export function connect(path, query = {}) {
 // Path on the server of an uploaded file; `unpack` makes it the folder in a tar archive.
 export async function upload(blob, name, unpack) {
 	const query = new URLSearchParams({ name, ...(unpack ? { unpack: "1" } : {}) });
-	return (await ask(`ui/files?${query}`, { method: "POST", body: blob })).path;
+	return (await ask(`ui/files?${query}`, { body: blob })).path;
 }
 
 export const addressOf = (command) => new URL(encodeURIComponent(command), ROOT).href;
 
-export const call = (command, inputs, signal) => ask(addressOf(command), { method: "POST", json: inputs, signal });
+export const call = (command, inputs, signal) => ask(addressOf(command), { json: inputs, signal });

@@ -1,14 +1,13 @@
 // The results of a command, newest first, within a bound of count and size.
 
-export const MAX_CHARACTERS = 64_000_000; // data URIs are the bulk of it
+const MAX_CHARACTERS = 64_000_000; // data URIs are the bulk of it
 
 let lastId = 0;
 
 // One answered call: what went in, what came out, when, how long it took.
 export function makeEntry({ inputs, outputs, ms, label = "", frames = [] }) {
-	lastId += 1;
 	const size = weigh(inputs) + weigh(outputs) + frames.reduce((sum, frame) => sum + weigh(frame), 0);
-	return { id: lastId, at: new Date(), inputs, outputs, ms, label, frames, size };
+	return { id: (lastId += 1), at: new Date(), inputs, outputs, ms, label, frames, size };
 }
 
 export function remember(history, entry, limit) {

@@ -2,7 +2,7 @@
 import { ApiError, connect, errorOf } from "./api.mjs";
 import { token } from "./token.mjs";
 
-export const MAX_MESSAGE = 8_000_000; // characters; servers refuse longer messages, HTTP takes them
+const MAX_MESSAGE = 8_000_000; // characters; servers refuse longer messages, HTTP takes them
 const OPEN_TIMEOUT_MS = 4000;
 
 let socket = null;

@@ -46,19 +46,15 @@ function Tabs({ meta, view }) {
 		show(next);
 		document.getElementById(tabId(next))?.focus();
 	};
-	return html`
-		<nav class="tabs" aria-label="Views">
-			<div role="tablist" aria-label="Commands and setup" onKeyDown=${key}>
-				${views.map((name) => html`
-					<button type="button" role="tab" id=${tabId(name)} class=${name === SETUP ? "tab-setup" : ""}
-						aria-selected=${name === view} aria-controls="view" tabindex=${name === view ? 0 : -1}
-						onClick=${() => show(name)}>
-						${name === SETUP ? html`<${Icon} name="gear" /> Setup` : title(name)}
-					</button>
-				`)}
-			</div>
-		</nav>
-	`;
+	return html`<nav class="tabs" aria-label="Views">
+		<div role="tablist" aria-label="Commands and setup" onKeyDown=${key}>
+			${views.map((name) => html`<button type="button" role="tab" id=${tabId(name)} class=${name === SETUP ? "tab-setup" : ""}
+				aria-selected=${name === view} aria-controls="view" tabindex=${name === view ? 0 : -1}
+				onClick=${() => show(name)}>
+				${name === SETUP ? html`<${Icon} name="gear" /> Setup` : title(name)}
+			</button>`)}
+		</div>
+	</nav>`;
 }
 
 const root = document.getElementById("app");

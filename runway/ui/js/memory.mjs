@@ -1,4 +1,4 @@
-// What a reload brings back: the view and small values in the address, large ones in the browser's database.
+// What a reload brings back: view and small values in the address, large ones in the browser's database.
 import { ROOT } from "./api.mjs";
 
 const MAX_IN_ADDRESS = 1200; // characters of one value; longer ones would make addresses nobody can send
@@ -7,23 +7,23 @@ const STORE = "values";
 let database = null;
 
 function opened() {
-	database ??= new Promise((resolve) => {
-		const request = indexedDB.open(`runway-workspace ${ROOT.pathname}`, 1);
-		request.onupgradeneeded = () => request.result.createObjectStore(STORE);
-		request.onsuccess = () => resolve(request.result);
-		request.onerror = () => resolve(null); // barred in some private windows: large values are then forgotten
-	});
-	return database;
+	const request = indexedDB.open(`runway-workspace ${ROOT.pathname}`, 1);
+	request.onupgradeneeded = () => request.result.createObjectStore(STORE);
+	return answered(request);
 }
 
-async function withStore(mode, use) {
-	const db = await opened();
-	if (!db) return undefined;
+// What a request of the database gives; undefined where it fails.
+function answered(request) {
 	return new Promise((resolve) => {
-		const request = use(db.transaction(STORE, mode).objectStore(STORE));
 		request.onsuccess = () => resolve(request.result);
 		request.onerror = () => resolve(undefined);
 	});
+}
+
+async function withStore(mode, use) {
+	database ??= opened();
+	const db = await database; // barred in some private windows: large values are then forgotten
+	return db && answered(use(db.transaction(STORE, mode).objectStore(STORE)));
 }
 
 // Keeps a value that is too large for the address; forgets the one before if it is small now.
@@ -64,7 +64,7 @@ export function addressOf(view, values) {
 	return `#/${encodeURIComponent(view)}${text ? `?${text}` : ""}`;
 }
 
-export function isLarge(value) {
+function isLarge(value) {
 	if (typeof value === "string") return value.length > MAX_IN_ADDRESS; // pictures: not worth another copy
 	return (JSON.stringify(value)?.length ?? 0) > MAX_IN_ADDRESS;
 }

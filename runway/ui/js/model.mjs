@@ -55,8 +55,7 @@ export async function load() {
 }
 
 function startView(meta) {
-	if (!given.view) return null;
-	const view = viewName(given.view);
+	const view = given.view && viewName(given.view);
 	return view === SETUP || meta.commands.some((command) => command.name === view) ? view : null;
 }
 
@@ -83,21 +82,15 @@ export async function setUp() {
 	const { options, meta } = model.get();
 	const sent = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined && value !== null));
 	model.set({ setup: { ...FRESH, isRunning: true, began: performance.now() } });
-	let told = {};
-	try {
-		await ask("setup", { method: "POST", json: sent });
-	} catch (error) {
-		told = failureOf(error, meta.options);
-	}
-	const isDone = !told.failure;
-	model.set({ setup: { ...FRESH, ...told, isDone } });
+	const told = await ask("setup", { json: sent }).then(() => ({ isDone: true }), (error) => failureOf(error, meta.options));
+	model.set({ setup: { ...FRESH, ...told } });
 	await refreshStatus();
-	if (isDone && meta.commands.length) show(meta.commands[0].name);
+	if (told.isDone && meta.commands.length) show(meta.commands[0].name);
 }
 
 export async function refreshStatus() {
 	try {
-		model.set({ status: (await ask("healthcheck", { quiet: true })).status });
+		model.set({ status: (await ask("healthcheck", { isQuiet: true })).status });
 	} catch {
 		model.set({ status: "UNREACHABLE" });
 	}

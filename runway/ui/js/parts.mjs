@@ -1,13 +1,11 @@
-// What views are built of: preact, stores, icons, and the buttons, fields and windows that many of them use.
+// What views are built of: preact, stores, and the buttons, fields and windows that many of them use.
 import { html, useEffect, useRef, useState } from "./dom.mjs";
 
 export * from "./dom.mjs";
 export * from "./store.mjs";
 
-// A line icon of icons.svg; decoration only, buttons carry their own names.
-export const Icon = ({ name }) => html`
-	<svg class="icon" viewBox="0 0 16 16" aria-hidden="true" focusable="false"><use href="icons.svg#${name}" /></svg>
-`;
+// An icon of icons.svg: decoration, buttons have names of their own.
+export const Icon = ({ name }) => html`<svg class="icon" viewBox="0 0 16 16" aria-hidden="true"><use href="icons.svg#${name}" /></svg>`;
 
 // A button that shows only an icon; its name is read out and shown on hover.
 export const IconButton = ({ icon, label, class: extra = "", ...rest }) => html`
@@ -19,62 +17,52 @@ export const Button = ({ icon, class: extra = "small", type = "button", children
 `;
 
 // A labelled choice among [value, text] pairs; values may be of any type.
-export const Choice = ({ label, value, options, onTake, isStacked, ...rest }) => html`
-	<label class=${isStacked ? "mini" : "mini inline"}>
-		${label}
-		<select ...${rest} onChange=${(event) => onTake(options[event.target.selectedIndex][0])}>
-			${options.map(([one, text]) => html`<option value=${String(one)} selected=${one === value}>${text}</option>`)}
-		</select>
-	</label>
-`;
+export const Choice = ({ label, value, options, onTake, ...rest }) => html`<label class="mini inline">
+	${label}
+	<select ...${rest} onChange=${(event) => onTake(options[event.target.selectedIndex][0])}>
+		${options.map(([one, text]) => html`<option value=${String(one)} selected=${one === value}>${text}</option>`)}
+	</select>
+</label>`;
 
 // A labelled number that is taken when it is whole: at Enter, or when the field is left. Others are put back.
-export function NumberField({ label, value, onTake, isStacked, isInteger, min = -Infinity, max = Infinity, ...rest }) {
+export function NumberField({ label, value, onTake, isInteger, ...rest }) {
 	const [draft, setDraft] = useState(null); // what is being typed, or another drawing would overwrite it
 	const take = (event) => {
 		const number = event.target.valueAsNumber;
 		setDraft(null);
-		if (Number.isFinite(number) && number >= min && number <= max) onTake(isInteger ? Math.round(number) : number);
+		if (Number.isFinite(number) && !(number < rest.min || number > rest.max)) onTake(isInteger ? Math.round(number) : number);
 	};
-	const limits = { min: Number.isFinite(min) ? min : undefined, max: Number.isFinite(max) ? max : undefined };
-	return html`
-		<label class=${isStacked ? "mini" : "mini inline"}>
-			${label}
-			<input type="number" step="any" ...${limits} ...${rest} value=${draft ?? value}
-				onInput=${(event) => setDraft(event.target.value)} onChange=${take} />
-		</label>
-	`;
+	return html`<label class="mini inline">
+		${label}
+		<input type="number" step="any" ...${rest} value=${draft ?? value} onInput=${(event) => setDraft(event.target.value)} onChange=${take} />
+	</label>`;
 }
 
-export const Slider = ({ onTake, ...rest }) => html`
-	<input type="range" ...${rest} onInput=${(event) => onTake(event.target.valueAsNumber)} />
-`;
+export const Swatch = ({ color }) => html`<span class="swatch-color" style=${{ background: `rgb(${color.join(" ")})` }}></span>`;
+
+export const Slider = ({ onTake, ...rest }) => html`<input type="range" ...${rest} onInput=${(event) => onTake(event.target.valueAsNumber)} />`;
 
 // A choice of a few [value, text, icon], all of them in sight. `isFixed` bars all but the chosen one.
-export const Segments = ({ label, name, value, options, isFixed, class: extra = "", onTake }) => html`
-	<div class="segmented ${extra}" role="radiogroup" aria-label=${label}>
-		${options.map(([one, text, icon]) => {
-			const isOn = one === value;
-			return html`
-				<label class="segment ${isOn ? "is-on" : ""}" title=${text}>
-					<input type="radio" class="sr-only" name=${name} value=${one} checked=${isOn} disabled=${isFixed && !isOn} onChange=${() => onTake(one)} />
-					${icon && html`<${Icon} name=${icon} />`}<span>${text}</span>
-				</label>
-			`;
-		})}
-	</div>
-`;
+export const Segments = ({ label, name, value, options, isFixed, class: extra = "", onTake }) => html`<div class="segmented ${extra}" role="radiogroup" aria-label=${label}>
+	${options.map(([one, text, icon]) => {
+		const isOn = one === value;
+		return html`<label class="segment ${isOn ? "is-on" : ""}" title=${text}>
+			<input type="radio" class="sr-only" name=${name} value=${one} checked=${isOn} disabled=${isFixed && !isOn} onChange=${() => onTake(one)} />
+			${icon && html`<${Icon} name=${icon} />`}<span>${text}</span>
+		</label>`;
+	})}
+</div>`;
 
-export const Switch = (rest) => html`
-	<span class="switch"><input type="checkbox" role="switch" ...${rest} /><span class="switch-track" aria-hidden="true"></span></span>
+export const Switch = ({ onTake, ...rest }) => html`
+	<span class="switch"><input type="checkbox" role="switch" ...${rest} onChange=${(event) => onTake(event.target.checked)} /><span class="switch-track" aria-hidden="true"></span></span>
 `;
 
 export const Notice = ({ children }) => html`<p class="notice" role="alert"><${Icon} name="warn" />${children}</p>`;
 
-// What a control says of itself while the server refuses its value.
+// What a control says while the server refuses its value.
 export const refused = (errorId) => ({ "aria-invalid": errorId ? "true" : undefined, "aria-describedby": errorId });
 
-// A button that asks for files and gives them as a list of {file, path}; what it knows no other use for, its input has.
+// A button that asks for files and gives them as a list of {file, path}. Other attributes are the input's.
 export function FileButton({ icon, text, class: extra, disabled, errorId, onFiles, ...input }) {
 	const picker = useRef(null);
 	const take = (event) => {
@@ -82,28 +70,59 @@ export function FileButton({ icon, text, class: extra, disabled, errorId, onFile
 		event.target.value = "";
 		if (files.length) onFiles(files);
 	};
-	return html`
-		<input ref=${picker} type="file" hidden ...${input} onChange=${take} />
-		<${Button} icon=${icon} class=${extra} disabled=${disabled} aria-describedby=${errorId} onClick=${() => picker.current.click()}>${text}<//>
-	`;
+	return html`<input ref=${picker} type="file" hidden ...${input} onChange=${take} />
+	<${Button} icon=${icon} class=${extra} disabled=${disabled} aria-describedby=${errorId} onClick=${() => picker.current.click()}>${text}<//>`;
 }
 
-// Attributes of an element onto which files may be dropped.
-export const dropTarget = (onTransfer) => ({
+// Attributes of an element onto which files may be dropped; it gives them as `FileButton` does.
+export const dropTarget = (onFiles) => ({
 	onDragOver(event) {
 		event.preventDefault();
 		event.currentTarget.classList.add("is-over");
 	},
 	onDragLeave: (event) => event.currentTarget.classList.remove("is-over"),
-	onDrop(event) {
+	async onDrop(event) {
 		event.preventDefault();
 		event.currentTarget.classList.remove("is-over");
-		onTransfer(event.dataTransfer);
+		const files = await filesOfDrop(event.dataTransfer);
+		if (files.length) onFiles(files);
 	},
 });
 
+// Files of a drop, those inside dropped folders too.
+async function filesOfDrop(transfer) {
+	const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
+	if (!entries.length) return [...transfer.files].map((file) => ({ file, path: file.name }));
+	const found = [];
+	for (const entry of entries) await collect(entry, "", found);
+	return found;
+}
+
+async function collect(entry, folder, found) {
+	const path = `${folder}${entry.name}`;
+	if (entry.isFile) {
+		found.push({ file: await new Promise((...ends) => entry.file(...ends)), path });
+		return;
+	}
+	const reader = entry.createReader();
+	for (;;) {
+		// a reader gives at most 100 entries at a time
+		const batch = await new Promise((...ends) => reader.readEntries(...ends));
+		if (!batch.length) return;
+		for (const inner of batch) await collect(inner, `${path}/`, found);
+	}
+}
+
 // Attributes of a picture that tell its size in pixels, [width, height], once it is there.
 export const onPictureSize = (onTake) => ({ onLoad: ({ target }) => onTake([target.naturalWidth, target.naturalHeight]) });
+
+// Listens to a window or the like while a component is shown; anew when one of `watched` changes.
+export function useListener(target, name, listener, watched) {
+	useEffect(() => {
+		target.addEventListener(name, listener);
+		return () => target.removeEventListener(name, listener);
+	}, watched);
+}
 
 // An address for a blob, as long as it is shown.
 export function useObjectUrl(blob) {
@@ -129,12 +148,10 @@ export function StartStop({ session, text, ...rest }) {
 export function Progress({ run, label }) {
 	if (!run) return null;
 	const count = run.total ? `${run.done} / ${run.total}` : run.done || "";
-	return html`
-		<div class="progress-row">
-			<progress aria-label=${label} max="1" value=${run.progress ?? undefined}></progress>
-			<span class="muted" role="status">${count}${run.fps ? `, ${run.fps.toFixed(1)} a second` : ""}</span>
-		</div>
-	`;
+	return html`<div class="progress-row">
+		<progress aria-label=${label} max="1" value=${run.progress ?? undefined}></progress>
+		<span class="muted" role="status">${count}${run.fps ? `, ${run.fps.toFixed(1)} a second` : ""}</span>
+	</div>`;
 }
 
 // Seconds since `began`, counting.
@@ -148,20 +165,16 @@ export function Elapsed({ began }) {
 }
 
 // An error in the server's words, with the author's traceback folded away.
-export function Failure({ failure, heading }) {
-	return html`
-		<div class="failure" role="alert">
-			<p class="failure-head"><${Icon} name="warn" /><strong>${heading}</strong></p>
-			<p class="failure-text">${failure.message}</p>
-			${failure.traceback.length > 0 && html`<details>
-				<summary>Traceback</summary>
-				<pre role="group" class="code" tabindex="0" aria-label="Traceback">${failure.traceback.join("\n")}</pre>
-			</details>`}
-		</div>
-	`;
-}
+export const Failure = ({ failure, heading }) => html`<div class="failure" role="alert">
+	<p class="failure-head"><${Icon} name="warn" /><strong>${heading}</strong></p>
+	<p class="failure-text">${failure.message}</p>
+	${failure.traceback.length > 0 && html`<details>
+		<summary>Traceback</summary>
+		<pre role="group" class="code" tabindex="0" aria-label="Traceback">${failure.traceback.join("\n")}</pre>
+	</details>`}
+</div>`;
 
-// A modal window; Escape and a click beside it close it, unless it has to be answered.
+// A modal window. Escape or a click beside it close it, unless it has to be answered.
 export function Dialog({ title, onClose, children }) {
 	const element = useRef(null);
 	useEffect(() => element.current.showModal(), []);
@@ -170,15 +183,13 @@ export function Dialog({ title, onClose, children }) {
 		event.preventDefault();
 		onClose?.();
 	};
-	return html`
-		<dialog ref=${element} aria-labelledby="dialog-title" onClick=${beside} onCancel=${cancel}>
-			<div class="dialog-body">
-				<div class="dialog-head">
-					<h2 id="dialog-title">${title}</h2>
-					${onClose && html`<${IconButton} icon="close" label="Close" onClick=${onClose} />`}
-				</div>
-				${children}
+	return html`<dialog ref=${element} aria-labelledby="dialog-title" onClick=${beside} onCancel=${cancel}>
+		<div class="dialog-body">
+			<div class="dialog-head">
+				<h2 id="dialog-title">${title}</h2>
+				${onClose && html`<${IconButton} icon="close" label="Close" onClick=${onClose} />`}
 			</div>
-		</dialog>
-	`;
+			${children}
+		</div>
+	</dialog>`;
 }

@@ -6,13 +6,16 @@ export const bound = (value, low = 0, high = 1) => Math.min(high, Math.max(low, 
 
 export const percent = ([x, y]) => ({ left: `${x * 100}%`, top: `${y * 100}%` });
 
+// What is read out of a place that can be moved.
+export const spoken = ([x, y]) => `${Math.round(x * 100)}%, ${Math.round(y * 100)}%; arrow keys move it`;
+
 // [x, y] of a pointer event; `within` is what becomes of shares beyond the edges.
 export function placeIn(element, event, within = (share) => bound(share)) {
 	const box = element.getBoundingClientRect();
 	return [within((event.clientX - box.left) / box.width), within((event.clientY - box.top) / box.height)];
 }
 
-// How far an arrow key moves something, [x, y]; null for other keys. With shift it goes by `shifted`.
+// How far an arrow key moves something, [x, y], with shift by `shifted`; null for other keys.
 export function arrowStep(event, step, shifted) {
 	const arrow = ARROWS[event.key];
 	if (!arrow) return null;
@@ -20,8 +23,8 @@ export function arrowStep(event, step, shifted) {
 	return arrow.map((side) => side * (event.shiftKey ? shifted : step));
 }
 
-// Attributes of an element in which things are dragged. `held` is a ref: what `onStart` gives stands in it until the
-// pointer goes up; null is nothing.
+// Attributes of an element in which things are dragged. What `onStart` gives stands in the ref `held` until the pointer
+// goes up; null is nothing.
 export function dragging(held, { onStart, onMove, onEnd = () => {} }) {
 	const end = () => {
 		if (held.current === null) return;

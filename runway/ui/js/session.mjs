@@ -1,4 +1,4 @@
-// One command at work: its input values, the run under way, its results. Views only show and call it.
+// One command at work: its inputs, the run under way, its results. Views only show and call it.
 import { ApiError, call } from "./api.mjs";
 import { makeEntry, remember } from "./history.mjs";
 import { canStream, stream } from "./jobs.mjs";
@@ -11,11 +11,13 @@ const MAX_LATENCIES = 100;
 const FPS_WEIGHT = 0.2; // of the newest frame in the shown average
 const KEEP_AFTER_MS = 400; // typing should not write the database at every key
 
-function declared(command, given) {
-	return Object.fromEntries(command.inputs.filter(({ name }) => name in given).map(({ name }) => [name, given[name]]));
-}
+const declared = ({ inputs }, given) => Object.fromEntries(inputs.filter(({ name }) => name in given).map(({ name }) => [name, given[name]]));
 
 export class Session {
+	abort = null;
+	isStale = false;
+	timers = {};
+
 	constructor(command, given = {}) {
 		this.command = command;
 		Object.assign(this, createStore({
@@ -33,9 +35,6 @@ export class Session {
 			onEntry: null, // a recorder that wants every result
 			batchReport: null,
 		}));
-		this.abort = null;
-		this.isStale = false;
-		this.timers = {};
 		this.restore(given);
 	}
 
@@ -45,23 +44,15 @@ export class Session {
 	}
 
 	setValue(name, value, { isFrame = false } = {}) {
-		this.set(({ values, errors }) => ({
-			values: { ...values, [name]: value },
-			errors: { ...errors, [name]: undefined },
-		}));
-		if (!isFrame) this.keepSoon(name, value);
+		this.set(({ values, errors }) => ({ values: { ...values, [name]: value }, errors: { ...errors, [name]: undefined } }));
 		if (this.get().isLive) this.refresh();
-	}
-
-	keepSoon(name, value) {
+		if (isFrame) return;
 		clearTimeout(this.timers[name]);
 		this.timers[name] = setTimeout(() => keepLarge(this.command.name, name, value), KEEP_AFTER_MS);
 	}
 
-	setValues(values) {
-		for (const type of this.command.inputs) {
-			if (type.name in values) this.setValue(type.name, values[type.name]);
-		}
+	setValues(values, options) {
+		for (const [name, value] of Object.entries(declared(this.command, values))) this.setValue(name, value, options);
 	}
 
 	// Inputs as they are sent: values not given stay away.
@@ -80,7 +71,7 @@ export class Session {
 		const inputs = this.inputs();
 		if (!this.begin("one", inputs)) return;
 		try {
-			this.add(await this.answer(inputs), true);
+			this.add(await this.answer(inputs));
 		} catch (error) {
 			this.fail(error);
 		} finally {
@@ -177,7 +168,7 @@ export class Session {
 		});
 	}
 
-	// One call of a loop or a batch.
+	// A call of a loop or a batch.
 	async once(inputs, signal, label) {
 		const [type] = this.lacking(inputs);
 		if (type) throw new ApiError(`Missing input: ${type.name}.`);
@@ -192,10 +183,10 @@ export class Session {
 
 	begin(kind, inputs, total = null) {
 		if (this.get().run) return false;
-		const errors = {};
-		for (const type of inputs ? this.lacking(inputs) : []) errors[type.name] = WANTED[type.type] ?? "A value is needed.";
+		const lacking = inputs ? this.lacking(inputs) : [];
+		const errors = Object.fromEntries(lacking.map(({ name, type }) => [name, WANTED[type] ?? "A value is needed."]));
 		this.set({ errors, failure: null, batchReport: null });
-		if (Object.keys(errors).length) return false;
+		if (lacking.length) return false;
 		this.abort = new AbortController();
 		this.set({ run: { kind, began: performance.now(), progress: null, done: 0, total, fps: null, failed: [] } });
 		return true;
@@ -222,11 +213,7 @@ export class Session {
 		this.set({ run: null });
 	}
 
-	stop() {
-		this.abort?.abort();
-	}
+	stop = () => this.abort?.abort();
 
-	show(entry) {
-		this.set({ shown: entry });
-	}
+	show = (entry) => this.set({ shown: entry });
 }

@@ -20,8 +20,27 @@ export function createStore(initial) {
 export function useStore(store) {
 	const [, redraw] = useState(0);
 	useEffect(() => {
-		redraw((count) => count + 1); // it may have changed between drawing and this moment
-		return store.follow(() => redraw((count) => count + 1));
+		const follow = () => redraw((count) => count + 1);
+		follow(); // it may have changed between drawing and this moment
+		return store.follow(follow);
 	}, [store]);
 	return store.get();
 }
+
+// A text in the browser's storage. Where that is full or barred it lasts until the page is left.
+export const stored = (storage, key) => ({
+	read() {
+		try {
+			return window[storage].getItem(key);
+		} catch {
+			return null;
+		}
+	},
+	keep(text) {
+		try {
+			window[storage].setItem(key, text);
+		} catch {
+			// kept in this page only
+		}
+	},
+});

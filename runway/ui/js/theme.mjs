@@ -1,6 +1,5 @@
 // Light or dark: as the system has it, until the button says otherwise.
-import { stored } from "./storage.mjs";
-import { IconButton, html, useEffect, useState } from "./parts.mjs";
+import { IconButton, html, stored, useListener, useState } from "./parts.mjs";
 
 const kept = stored("localStorage", "runway-theme");
 const system = matchMedia("(prefers-color-scheme: dark)");
@@ -9,14 +8,8 @@ export function ThemeButton() {
 	const [choice, setChoice] = useState(kept.read);
 	const [isSystemDark, setSystemDark] = useState(system.matches);
 	const isDark = choice ? choice === "dark" : isSystemDark;
-	useEffect(() => {
-		const follow = () => setSystemDark(system.matches);
-		system.addEventListener("change", follow);
-		return () => system.removeEventListener("change", follow);
-	}, []);
-	useEffect(() => {
-		document.documentElement.dataset.theme = isDark ? "dark" : "light";
-	}, [isDark]);
+	useListener(system, "change", () => setSystemDark(system.matches), []);
+	document.documentElement.dataset.theme = isDark ? "dark" : "light";
 	const toggle = () => {
 		const next = isDark ? "light" : "dark";
 		setChoice(next);

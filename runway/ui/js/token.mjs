@@ -1,6 +1,5 @@
 // The server's access token: asked for when it answers 401, kept until the tab is closed.
-import { stored } from "./storage.mjs";
-import { createStore } from "./store.mjs";
+import { createStore, stored } from "./store.mjs";
 
 const kept = stored("sessionStorage", "runway-token");
 
@@ -13,7 +12,7 @@ export const prompt = createStore({ isAsked: false, wasRefused: false });
 export const token = {
 	headers: () => (current ? { Authorization: `Bearer ${current}` } : {}),
 	value: () => current,
-	// A page cannot set headers on a WebSocket. Parentheses stay in encoded addresses; protocol names may have none.
+	// A page sets no headers on a WebSocket. Names of protocols take no parentheses, encoded addresses do.
 	protocols() {
 		const name = encodeURIComponent(current).replace(/[()]/g, (sign) => `%${sign.charCodeAt(0).toString(16)}`);
 		return current ? ["runway", `bearer.${name}`] : [];

@@ -1,4 +1,4 @@
-// What the manifest's types mean for the page: first values, names, which input is the picture.
+// What the manifest's types mean for the page.
 import { sample } from "./media/vectors.mjs";
 
 export const isVisual = (type) => type.type === "image" || type.type === "segmentation";
@@ -9,7 +9,7 @@ export const ofKind = (types, kind) => types.filter((type) => type.type === kind
 export const pictureIn = (types, values) => types.map((type) => values[type.name]).find(Boolean);
 
 export const isNumbers = (value) =>
-	Array.isArray(value) && value.length > 0 && value.every((item) => typeof item === "number" || item === null);
+	Array.isArray(value) && value.length > 1 && value.every((item) => typeof item === "number" || item === null);
 
 export function title(name) {
 	const words = name.replace(/[_-]+/g, " ").trim();
@@ -23,12 +23,12 @@ export const roundTo = (value, digits = 5) => Number(value.toFixed(digits));
 
 export const sampleVector = (type) => sample(type).map((value) => roundTo(value));
 
-export function landmarkCircle(count) {
-	return Array.from({ length: count }, (_, index) => {
+// `count` points on a circle.
+const landmarkCircle = (count) =>
+	Array.from({ length: count }, (_, index) => {
 		const angle = (2 * Math.PI * index) / count - Math.PI / 2;
 		return [Math.cos(angle), Math.sin(angle)].map((side) => roundTo(0.5 + 0.32 * side, 4));
 	});
-}
 
 const FIRST_VALUES = {
 	vector: (type) => (type.length ? sampleVector(type) : undefined),
@@ -44,14 +44,10 @@ export function firstValue(type) {
 	return FIRST_VALUES[type.type]?.(type);
 }
 
-export function firstValues(types) {
-	return Object.fromEntries(types.map((type) => [type.name, firstValue(type)]));
-}
+export const firstValues = (types) => Object.fromEntries(types.map((type) => [type.name, firstValue(type)]));
 
 // Types without a default have to be given; `file` and `vector` may stay away.
-export function isRequired(type) {
-	return isVisual(type) || isPlace(type) || type.type === "any" || type.type === "array";
-}
+export const isRequired = (type) => isVisual(type) || isPlace(type) || type.type === "any" || type.type === "array";
 
 export const WANTED = {
 	image: "Choose a picture first.",
@@ -61,13 +57,12 @@ export const WANTED = {
 
 // Inputs that belong on the stage, and those that stand beside it.
 export function splitInputs(inputs) {
-	let stage = inputs.filter(isVisual);
-	if (stage.length === 0) stage = ofKind(inputs, "vector").slice(0, 1);
-	if (stage.length === 0) stage = ofKind(inputs, "text").slice(0, 1);
+	const first = (kind) => ofKind(inputs, kind).slice(0, 1);
+	const stage = [inputs.filter(isVisual), first("vector"), first("text")].find((some) => some.length) ?? [];
 	return { stage, options: inputs.filter((type) => !stage.includes(type)) };
 }
 
-// The field an error of the server names, among the declared ones; items of an array point to the array.
+// The field that an error of the server names; items of an array point to the array.
 function fieldOf(message, types) {
 	const said = /^(?:Invalid argument|Missing (?:input|option|argument)): (.+)$/s.exec(message);
 	if (!said) return null;

@@ -26,27 +26,23 @@ export function ArrayControl({ id, type, value, onChange, context }) {
 		const number = index + 1;
 		const itemId = `${id}-${index}`;
 		const itemType = { ...type.itemType, name: `${title(type.name)} ${number}` };
-		return html`
-			<li key=${keys.current[index]}>
-				<span class="item-number" aria-hidden="true">${number}</span>
-				<label class="sr-only" for=${itemId}>${itemType.name}</label>
-				<div class="item-control">
-					<${Control} id=${itemId} type=${itemType} value=${item} context=${{ ...context, isItem: true }} onChange=${(changed) => change(index, changed)} />
-				</div>
-				<div class="item-tools">
-					${tool("up", `Move item ${number} up`, index === 0, () => move(index, index - 1))}
-					${tool("down", `Move item ${number} down`, number === items.length, () => move(index, index + 1))}
-					${tool("close", `Remove item ${number}`, false, () => remove(index))}
-				</div>
-			</li>
-		`;
+		return html`<li key=${keys.current[index]}>
+			<span class="item-number" aria-hidden="true">${number}</span>
+			<label class="sr-only" for=${itemId}>${itemType.name}</label>
+			<div class="item-control">
+				<${Control} id=${itemId} type=${itemType} value=${item} context=${{ ...context, isItem: true }} onChange=${(changed) => change(index, changed)} />
+			</div>
+			<div class="item-tools">
+				${tool("up", `Move item ${number} up`, index === 0, () => move(index, index - 1))}
+				${tool("down", `Move item ${number} down`, number === items.length, () => move(index, index + 1))}
+				${tool("close", `Remove item ${number}`, false, () => remove(index))}
+			</div>
+		</li>`;
 	};
-	return html`
-		<div class="array-control">
-			${items.length === 0 && html`<p class="muted">No items yet.</p>`}
-			<ol>${items.map(row)}</ol>
-			<${Button} icon="plus" disabled=${isFull} onClick=${() => onChange([...items, firstValue(type.itemType)])}>Add item<//>
-			${isFull && html`<span class="muted"> ${type.maxLength} at most</span>`}
-		</div>
-	`;
+	return html`<div class="array-control">
+		${items.length === 0 && html`<p class="muted">No items yet.</p>`}
+		<ol>${items.map(row)}</ol>
+		<${Button} icon="plus" disabled=${isFull} onClick=${() => onChange([...items, firstValue(type.itemType)])}>Add item<//>
+		${isFull && html`<span class="muted"> ${type.maxLength} at most</span>`}
+	</div>`;
 }

@@ -2,10 +2,10 @@
 import { AS_IT_IS, editFor } from "../media/fit.mjs";
 import { blobOf, prepare } from "../media/pictures.mjs";
 import { Adjust } from "./adjust.mjs";
-import { Button, FileButton, Icon, dropTarget, html, onPictureSize, useEffect, useRef, useState } from "../parts.mjs";
+import { Button, FileButton, Icon, dropTarget, html, onPictureSize, useListener, useRef, useState } from "../parts.mjs";
 
 const UNSHOWN = "This browser cannot show the picture. It will be sent as it is.";
-const imageIn = (transfer) => [...(transfer?.files ?? [])].find((file) => file.type.startsWith("image/"));
+const isImage = ({ type }) => type.startsWith("image/");
 
 export function ImageControl({ type, value, onChange, errorId, context }) {
 	const source = useRef(null); // {blob, made}: what `value` was made from, and all that was made of it
@@ -17,8 +17,7 @@ export function ImageControl({ type, value, onChange, errorId, context }) {
 	const zone = useRef(null);
 
 	const make = async (blob, wanted) => {
-		turn.current += 1;
-		const mine = turn.current;
+		const mine = (turn.current += 1);
 		setProblem(null);
 		let uri;
 		try {
@@ -42,16 +41,13 @@ export function ImageControl({ type, value, onChange, errorId, context }) {
 	};
 	const take = (blob) => blob && change({ ...edit, crop: null }, blob);
 
-	useEffect(() => {
-		const paste = (event) => {
-			const blob = imageIn(event.clipboardData);
-			if (!blob || !(context.takesPaste || zone.current?.contains(document.activeElement))) return;
-			event.preventDefault();
-			take(blob);
-		};
-		window.addEventListener("paste", paste);
-		return () => window.removeEventListener("paste", paste);
-	}, [context.takesPaste, edit]);
+	const paste = (event) => {
+		const blob = [...(event.clipboardData?.files ?? [])].find(isImage);
+		if (!blob || !(context.takesPaste || zone.current?.contains(document.activeElement))) return;
+		event.preventDefault();
+		take(blob);
+	};
+	useListener(window, "paste", paste, [context.takesPaste, edit]);
 
 	const pasteButton = async () => {
 		try {
@@ -65,11 +61,9 @@ export function ImageControl({ type, value, onChange, errorId, context }) {
 		}
 		return undefined;
 	};
-	const buttons = html`
-		<${FileButton} icon="image" text=${value ? "Replace" : "Choose a picture"} accept="image/*" data-upload=${type.name}
-			onFiles=${([{ file }]) => take(file)} errorId=${errorId} />
-		<${Button} icon="copy" onClick=${pasteButton}>Paste<//>
-	`;
+	const buttons = html`<${FileButton} icon="image" text=${value ? "Replace" : "Choose a picture"} accept="image/*" data-upload=${type.name}
+		onFiles=${([{ file }]) => take(file)} errorId=${errorId} />
+	<${Button} icon="copy" onClick=${pasteButton}>Paste<//>`;
 	const filled = () => html`
 		<div class="image-frame checkered">
 			${problem
@@ -92,10 +86,8 @@ export function ImageControl({ type, value, onChange, errorId, context }) {
 		</div>
 		${problem && html`<p class="field-error" role="alert">${problem}</p>`}
 	`;
-	return html`
-		<div class="image-control ${value ? "is-filled" : "is-empty"}" ref=${zone}
-			...${dropTarget((transfer) => take(imageIn(transfer) ?? transfer.files[0]))}>
-			${value ? filled() : empty()}
-		</div>
-	`;
+	return html`<div class="image-control ${value ? "is-filled" : "is-empty"}" ref=${zone}
+		...${dropTarget((files) => take((files.find(({ file }) => isImage(file)) ?? files[0]).file))}>
+		${value ? filled() : empty()}
+	</div>`;
 }

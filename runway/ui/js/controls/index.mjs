@@ -1,4 +1,4 @@
-// Which control shows a type. A control gets {id, type, value, onChange, errorId, context}; values are as they are sent.
+// Which control shows a type; it gets {id, type, value, onChange, errorId, context}. Values are as they are sent.
 import { AnyControl } from "./any.mjs";
 import { ArrayControl } from "./array.mjs";
 import { BooleanControl, CategoryControl, NumberControl, TextControl } from "./scalars.mjs";

@@ -1,5 +1,5 @@
 // Point, bounding box and landmarks, set on the input picture: by pointer, by arrow keys, by numbers.
-import { arrowStep, bound, dragging, percent, placeIn } from "../places.mjs";
+import { arrowStep, bound, dragging, percent, placeIn, spoken } from "../places.mjs";
 import { firstValue, roundTo } from "../types.mjs";
 import { NumberField, html, useRef, useState } from "../parts.mjs";
 
@@ -60,30 +60,25 @@ export function PlacesControl({ id, type, value, onChange, context }) {
 		onChange(isBox ? sorted(changed.slice(0, 2), changed.slice(2)) : changed);
 	};
 	const labels = type.type === "image_point" ? ["X", "Y"] : ["Left", "Top", "Right", "Bottom"];
-	return html`
-		<div class="places-control">
-			<div class="board ${context.picture ? "" : "is-blank"}" ...${drag}>
-				${context.picture && html`<img src=${context.picture} alt="" draggable=${false} />`}
-				<${Lines} type=${type} points=${points} />
-				${points.map(([x, y], index) => html`
-					<button type="button" class="handle ${index === active ? "is-active" : ""}" data-handle=${index}
-						id=${index === 0 ? id : undefined} style=${percent([x, y])}
-						aria-label="${name(index)} at ${Math.round(x * 100)}%, ${Math.round(y * 100)}%; arrow keys move it"
-						title=${name(index)} onFocus=${() => setActive(index)} onKeyDown=${(event) => key(event, index)}></button>
-				`)}
-			</div>
-			${type.type !== "image_landmarks" && html`<div class="row">
-				${labels.map(
-					(label, at) => html`<${NumberField} label=${label} value=${given[at]} step="0.01" isStacked onTake=${(number) => setNumber(at, number)} />`,
-				)}
-			</div>`}
+	return html`<div class="places-control">
+		<div class="board ${context.picture ? "" : "is-blank"}" ...${drag}>
+			${context.picture && html`<img src=${context.picture} alt="" />`}
+			<${Lines} type=${type} points=${points} />
+			${points.map((point, index) => html`
+				<button type="button" class="handle ${index === active ? "is-active" : ""}" data-handle=${index}
+					id=${index === 0 ? id : undefined} style=${percent(point)}
+					aria-label="${name(index)} at ${spoken(point)}"
+					title=${name(index)} onFocus=${() => setActive(index)} onKeyDown=${(event) => key(event, index)}></button>
+			`)}
 		</div>
-	`;
+		${type.type !== "image_landmarks" && html`<div class="row">
+			${labels.map((label, at) => html`<${NumberField} label=${label} value=${given[at]} step="0.01" onTake=${(number) => setNumber(at, number)} />`)}
+		</div>`}
+	</div>`;
 }
 
 // The box, or the connections between landmarks, in a drawing stretched over the picture.
 export function Lines({ type, points, color }) {
-	const style = color ? { color } : undefined;
 	const line = ([a, b]) => html`<line x1=${a[0]} y1=${a[1]} x2=${b[0]} y2=${b[1]} />`;
 	let shape = null;
 	if (type.type === "image_bounding_box") {
@@ -93,5 +88,5 @@ export function Lines({ type, points, color }) {
 		const at = (label) => points[type.labels.indexOf(label)];
 		shape = type.connections.map((pair) => line(pair.map(at)));
 	}
-	return html`<svg class="lines" style=${style} viewBox="0 0 1 1" preserveAspectRatio="none" aria-hidden="true">${shape}</svg>`;
+	return html`<svg class="lines" style=${color && { color }} viewBox="0 0 1 1" preserveAspectRatio="none" aria-hidden="true">${shape}</svg>`;
 }

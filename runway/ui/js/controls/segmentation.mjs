@@ -2,15 +2,13 @@
 import { LabelMap, isGrey } from "../media/label-map.mjs";
 import { dataUri, loadImage } from "../media/pictures.mjs";
 import { arrowStep, bound, dragging, percent, placeIn } from "../places.mjs";
-import { Button, FileButton, IconButton, NumberField, Slider, html, useEffect, useRef, useState } from "../parts.mjs";
+import { title } from "../types.mjs";
+import { Button, FileButton, IconButton, NumberField, Slider, Swatch, html, useEffect, useRef, useState } from "../parts.mjs";
 
 const SIZE = 512; // pixels a side where the type declares none
-const TOOLS = [["brush", "Brush"], ["fill", "Fill"], ["eraser", "Eraser"]];
-const css = ([r, g, b]) => `rgb(${r} ${g} ${b})`;
+const TOOLS = ["brush", "fill", "eraser"];
 
-function firstSize(type) {
-	return [type.width ?? Math.min(SIZE, type.maxWidth ?? SIZE), type.height ?? Math.min(SIZE, type.maxHeight ?? SIZE)];
-}
+const firstSize = (type) => [type.width ?? Math.min(SIZE, type.maxWidth ?? SIZE), type.height ?? Math.min(SIZE, type.maxHeight ?? SIZE)];
 
 export function SegmentationControl({ id, type, value, onChange, context }) {
 	const canvas = useRef(null);
@@ -53,6 +51,10 @@ export function SegmentationControl({ id, type, value, onChange, context }) {
 	const begin = (width, height) => {
 		map.current = new LabelMap(width, height, colors, background);
 		draw();
+	};
+	const resize = ({ width, height }) => {
+		begin(width, height);
+		send();
 	};
 	const importPicture = async (uri, { isMarked = true } = {}) => {
 		const image = await loadImage(uri);
@@ -105,7 +107,7 @@ export function SegmentationControl({ id, type, value, onChange, context }) {
 		onEnd: send,
 	});
 	const step = (change) => {
-		if (!change.call(map.current)) return;
+		if (!change()) return;
 		draw();
 		send();
 	};
@@ -126,52 +128,41 @@ export function SegmentationControl({ id, type, value, onChange, context }) {
 		event.preventDefault();
 	};
 	const now = map.current;
-	return html`
-		<div class="painter">
-			<div class="row painter-tools" role="toolbar" aria-label="Painting tools">
-				<div class="segmented">
-					${TOOLS.map(([name, text]) => html`
-						<${IconButton} icon=${name} label=${text} aria-pressed=${tool === name} onClick=${() => setTool(name)} />
-					`)}
-				</div>
-				<label class="mini inline">Size <${Slider} min="1" max="256" value=${size} onTake=${setSize} /></label>
-				<label class="mini inline">Opacity <${Slider} min="10" max="100" value=${opacity} onTake=${setOpacity} /></label>
-				<${IconButton} icon="undo" label="Undo" disabled=${!now?.past.length} onClick=${() => step(map.current.undo)} />
-				<${IconButton} icon="redo" label="Redo" disabled=${!now?.future.length} onClick=${() => step(map.current.redo)} />
-			</div>
-			<div class="painter-board checkered">
-				${behind && html`<img class="backdrop" src=${behind} alt="" />`}
-				<canvas ref=${canvas} id=${id} tabindex="0" role="application"
-					aria-label="Map of ${type.name}. Arrow keys move, space paints with ${labels[label]}, brackets change the size, Ctrl+Z undoes."
-					style=${{ opacity: opacity / 100 }} ...${drag} onKeyDown=${key} onBlur=${() => setCursor(null)}></canvas>
-				${cursor && now && html`<span class="paint-cursor" style=${percent([cursor[0] / now.width, cursor[1] / now.height])}></span>`}
-			</div>
-			<div class="palette" role="radiogroup" aria-label="Label">
-				${labels.map((name, index) => html`
-					<label class="swatch">
-						<input type="radio" name="${id}-label" checked=${index === label} onChange=${() => setLabel(index)} />
-						<span class="swatch-color" style=${{ background: css(colors[index]) }}></span>${name}
-					</label>
-				`)}
-			</div>
-			<div class="row">
-				<${PictureButton} text="Import a map" name="${type.name}-map" onTake=${async (uri) => (await importPicture(uri), send())} />
-				<${PictureButton} text="Picture behind" name="${type.name}-backdrop" onTake=${(uri) => (setBackdrop(uri), setOpacity(60))} />
-				<${Button} icon="trash" onClick=${() => (map.current.mark(), clear())}>Clear<//>
-				${now && html`<${MapSize} map=${now} onChange=${(width, height) => (begin(width, height), send())} />`}
-			</div>
-		</div>
+	const side = (name) => html`
+		<${NumberField} label=${title(name)} value=${now[name]} min=${1} max=${4096} isInteger onTake=${(length) => resize({ ...now, [name]: length })} />
 	`;
+	return html`<div class="painter">
+		<div class="row painter-tools" role="toolbar" aria-label="Painting tools">
+			<div class="segmented">
+				${TOOLS.map((name) => html`<${IconButton} icon=${name} label=${title(name)} aria-pressed=${tool === name} onClick=${() => setTool(name)} />`)}
+			</div>
+			<label class="mini inline">Size <${Slider} min="1" max="256" value=${size} onTake=${setSize} /></label>
+			<label class="mini inline">Opacity <${Slider} min="10" max="100" value=${opacity} onTake=${setOpacity} /></label>
+			<${IconButton} icon="undo" label="Undo" disabled=${!now?.past.length} onClick=${() => step(map.current.undo)} />
+			<${IconButton} icon="redo" label="Redo" disabled=${!now?.future.length} onClick=${() => step(map.current.redo)} />
+		</div>
+		<div class="painter-board checkered">
+			${behind && html`<img class="backdrop" src=${behind} alt="" />`}
+			<canvas ref=${canvas} id=${id} tabindex="0" role="application"
+				aria-label="Map of ${type.name}. Arrow keys move, space paints with ${labels[label]}, brackets change the size, Ctrl+Z undoes."
+				style=${{ opacity: opacity / 100 }} ...${drag} onKeyDown=${key} onBlur=${() => setCursor(null)}></canvas>
+			${cursor && now && html`<span class="paint-cursor" style=${percent([cursor[0] / now.width, cursor[1] / now.height])}></span>`}
+		</div>
+		<div class="palette" role="radiogroup" aria-label="Label">
+			${labels.map((name, index) => html`<label class="swatch">
+				<input type="radio" name="${id}-label" checked=${index === label} onChange=${() => setLabel(index)} />
+				<${Swatch} color=${colors[index]} />${name}
+			</label>`)}
+		</div>
+		<div class="row">
+			<${PictureButton} text="Import a map" name="${type.name}-map" onTake=${async (uri) => (await importPicture(uri), send())} />
+			<${PictureButton} text="Picture behind" name="${type.name}-backdrop" onTake=${(uri) => (setBackdrop(uri), setOpacity(60))} />
+			<${Button} icon="trash" onClick=${() => (map.current.mark(), clear())}>Clear<//>
+			<span class="row push">${now && [side("width"), side("height")]}</span>
+		</div>
+	</div>`;
 }
 
 const PictureButton = ({ text, name, onTake }) => html`
 	<${FileButton} icon="image" text=${text} accept="image/*" data-upload=${name} onFiles=${async ([{ file }]) => onTake(await dataUri(file))} />
 `;
-
-function MapSize({ map, onChange }) {
-	const limits = { min: 1, max: 4096, isInteger: true };
-	return html`<span class="row push">
-		<${NumberField} label="Width" value=${map.width} ...${limits} onTake=${(width) => onChange(width, map.height)} />
-		<${NumberField} label="Height" value=${map.height} ...${limits} onTake=${(height) => onChange(map.width, height)} />
-	</span>`;
-}

@@ -1,7 +1,7 @@
-// A square grid of random points; the handle between them is the vector. Anchors can show what the model makes of them.
+// A square grid of random points, the handle between them is the vector. They can show what the model makes of them.
 import { call } from "../api.mjs";
 import { inGrid, sample } from "../media/vectors.mjs";
-import { arrowStep, bound, dragging, percent, placeIn } from "../places.mjs";
+import { arrowStep, bound, dragging, percent, placeIn, spoken } from "../places.mjs";
 import { ofKind } from "../types.mjs";
 import { Button, Choice, html, useEffect, useMemo, useRef, useState } from "../parts.mjs";
 
@@ -17,7 +17,6 @@ export function VectorGrid({ type, onChange, context }) {
 	const board = useRef(null);
 	const held = useRef(null);
 	const abort = useRef(null);
-	const mean = type.samplingMean ?? 0;
 	const anchors = useMemo(() => Array.from({ length: side * side }, () => sample(type)), [turn, side, type]);
 	const picture = context.session && ofKind(context.session.command.outputs, "image")[0]?.name;
 
@@ -29,7 +28,7 @@ export function VectorGrid({ type, onChange, context }) {
 	const go = (x, y) => {
 		const next = [bound(x), bound(y)];
 		setAt(next);
-		onChange(inGrid(anchors, side, ...next, mean));
+		onChange(inGrid(anchors, side, ...next, type.samplingMean));
 	};
 	const point = (event) => go(...placeIn(board.current, event));
 	const drag = dragging(held, { onStart: (event) => (point(event), true), onMove: point });
@@ -54,24 +53,22 @@ export function VectorGrid({ type, onChange, context }) {
 	const dot = (_, index) => {
 		const style = percent([(index % side) / (side - 1), Math.floor(index / side) / (side - 1)]);
 		return pictures[index]
-			? html`<img class="anchor-picture" style=${style} src=${pictures[index]} alt="" draggable=${false} />`
+			? html`<img class="anchor-picture" style=${style} src=${pictures[index]} alt="" />`
 			: html`<span class="anchor" style=${style}></span>`;
 	};
-	return html`
-		<div class="vector-grid" style=${{ "--side": side }}>
-			<div class="grid-board" ...${drag}>
-				<div class="grid-plane" ref=${board}>
-					${anchors.map(dot)}
-					<button type="button" class="grid-handle" style=${percent(at)}
-						aria-label="Place on the grid: ${Math.round(at[0] * 100)}%, ${Math.round(at[1] * 100)}%; arrow keys move it"
-						onKeyDown=${key}></button>
-				</div>
-			</div>
-			<div class="row">
-				<${Button} icon="dice" onClick=${() => setTurn(turn + 1)}>New grid<//>
-				<${Choice} label="Points" value=${side} options=${SIDES.map((one) => [one, `${one} × ${one}`])} onTake=${setSide} />
-				${picture && html`<${Button} icon="image" disabled=${isBusy} onClick=${preview}>${isBusy ? "Drawing…" : "Show pictures"}<//>`}
+	return html`<div class="vector-grid" style=${{ "--side": side }}>
+		<div class="grid-board" ...${drag}>
+			<div class="grid-plane" ref=${board}>
+				${anchors.map(dot)}
+				<button type="button" class="grid-handle" style=${percent(at)}
+					aria-label="Place on the grid: ${spoken(at)}"
+					onKeyDown=${key}></button>
 			</div>
 		</div>
-	`;
+		<div class="row">
+			<${Button} icon="dice" onClick=${() => setTurn(turn + 1)}>New grid<//>
+			<${Choice} label="Points" value=${side} options=${SIDES.map((one) => [one, `${one} × ${one}`])} onTake=${setSide} />
+			${picture && html`<${Button} icon="image" disabled=${isBusy} onClick=${preview}>${isBusy ? "Drawing…" : "Show pictures"}<//>`}
+		</div>
+	</div>`;
 }

@@ -1,5 +1,6 @@
-// How a picture is cut and scaled before it is sent. Pure numbers, used by the page and by its worker.
+// How a picture is cut and scaled before it is sent. Pure numbers, for the page and its worker.
 
+export const WHOLE = { x: 0, y: 0, width: 1, height: 1 };
 export const AS_IT_IS = { fit: "original", width: 0, height: 0, crop: null, format: "same" };
 
 // The edit that a type's declared sizes ask for.
@@ -12,10 +13,9 @@ export function editFor(type) {
 }
 
 // {source, size}: the part of the picture that is kept, and the size it is drawn in.
-//   original: the cropped part as it is     inside: shrunk to fit into width x height, never enlarged
-//   cover: fills width x height, the overhang is cut      stretch: exactly width x height
+// "inside" never enlarges, "cover" cuts what hangs over, "stretch" takes width x height whatever the shape.
 export function placement(picture, { fit, width, height, crop }) {
-	const part = crop ?? { x: 0, y: 0, width: 1, height: 1 };
+	const part = crop ?? WHOLE;
 	const source = {
 		x: part.x * picture.width,
 		y: part.y * picture.height,

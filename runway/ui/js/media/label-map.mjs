@@ -1,4 +1,4 @@
-// A map of labels, one index a pixel: painted, filled, undone, imported, and turned into colours. No page, no canvas.
+// A map of labels, one index a pixel: painted, filled, undone, imported. No page, no canvas.
 
 const MAX_HISTORY_BYTES = 64_000_000;
 const MAX_STEPS = 100;
@@ -6,33 +6,26 @@ const MAX_STEPS = 100;
 export class LabelMap {
 	// `colors` holds [r, g, b] for each label index.
 	constructor(width, height, colors, fill = 0) {
-		this.width = width;
-		this.height = height;
-		this.colors = colors;
+		Object.assign(this, { width, height, colors, past: [], future: [] });
 		this.pixels = new Uint8Array(width * height).fill(fill);
-		this.past = [];
-		this.future = [];
 	}
 
 	// What undo goes back to: call it before a change.
 	mark() {
 		this.past.push(this.pixels.slice());
-		this.future = [];
+		this.future.length = 0;
 		const most = Math.max(1, Math.min(MAX_STEPS, Math.floor(MAX_HISTORY_BYTES / this.pixels.length)));
 		if (this.past.length > most) this.past.shift();
 	}
 
-	undo() {
-		if (!this.past.length) return false;
-		this.future.push(this.pixels);
-		this.pixels = this.past.pop();
-		return true;
-	}
+	undo = () => this.swap(this.past, this.future);
+	redo = () => this.swap(this.future, this.past);
 
-	redo() {
-		if (!this.future.length) return false;
-		this.past.push(this.pixels);
-		this.pixels = this.future.pop();
+	// Whether there was something to take from one side; what is there now goes to the other.
+	swap(from, to) {
+		if (!from.length) return false;
+		to.push(this.pixels);
+		this.pixels = from.pop();
 		return true;
 	}
 
@@ -62,23 +55,20 @@ export class LabelMap {
 
 	// The connected area of one label, row by row.
 	fill(x, y, label) {
-		const { width, height, pixels } = this;
+		const { width, pixels } = this;
 		const start = Math.floor(y) * width + Math.floor(x);
 		const old = pixels[start];
 		if (old === label || old === undefined) return;
 		const waiting = [start];
 		while (waiting.length) {
-			const seed = waiting.pop();
-			if (pixels[seed] !== old) continue;
-			const row = Math.floor(seed / width) * width;
-			let [left, right] = [seed, seed];
+			let left = waiting.pop();
+			if (pixels[left] !== old) continue;
+			const row = left - (left % width);
 			while (left > row && pixels[left - 1] === old) left -= 1;
-			while (right < row + width - 1 && pixels[right + 1] === old) right += 1;
-			pixels.fill(label, left, right + 1);
-			for (const next of [-width, width]) {
-				if (row + next < 0 || row + next >= width * height) continue;
-				for (let at = left + next; at <= right + next; at += 1) {
-					if (pixels[at] === old && (at === right + next || pixels[at + 1] !== old)) waiting.push(at);
+			for (let at = left; at < row + width && pixels[at] === old; at += 1) {
+				pixels[at] = label;
+				for (const next of [at - width, at + width]) {
+					if (pixels[next] === old && (at === left || pixels[next - 1] !== old)) waiting.push(next);
 				}
 			}
 		}

@@ -26,7 +26,7 @@ const tasks = {
 
 const read = (blob) => new FileReaderSync().readAsDataURL(blob);
 
-// Blob of `source`, a part of the bitmap, drawn in `size`; each is the whole bitmap where it is not given.
+// Blob of the part `source` of a bitmap, drawn in `size`.
 function encoded(bitmap, type, { source = { x: 0, y: 0, width: bitmap.width, height: bitmap.height }, size = bitmap, mirror } = {}) {
 	const { width, height } = size;
 	const canvas = new OffscreenCanvas(width, height);

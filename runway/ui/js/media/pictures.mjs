@@ -1,4 +1,4 @@
-// Pictures as data URIs and blobs. Decoding, scaling and encoding happen in a worker, so the page never stands still.
+// Pictures as data URIs and blobs. A worker decodes, scales and encodes, so the page never stands still.
 
 let worker = null;
 let lastId = 0;
@@ -14,16 +14,15 @@ function send(task, transfer = []) {
 			else resolve(data.result);
 		});
 	}
-	lastId += 1;
-	const id = lastId;
-	worker.postMessage({ id, ...task }, transfer);
-	return new Promise((resolve, reject) => waiting.set(id, { resolve, reject }));
+	worker.postMessage({ id: (lastId += 1), ...task }, transfer);
+	waiting.set(lastId, Promise.withResolvers());
+	return waiting.get(lastId).promise;
 }
 
 // Data URI of a picture after `edit`: {fit, width, height, crop, format}. Without changes the very bytes.
 export const prepare = (blob, edit) => send({ op: "prepare", blob, edit });
 
-// Data URI of a video frame, a JPEG whose longer side is `maxSide` at most; 0 leaves it as it is.
+// Data URI of a video frame, a JPEG of `maxSide` at most; 0 leaves it as it is.
 export async function grab(video, maxSide, mirror = false) {
 	const bitmap = await createImageBitmap(video);
 	return send({ op: "grab", bitmap, maxSide, mirror }, [bitmap]);
@@ -42,11 +41,8 @@ export function blobOf(uri) {
 
 export const isPicture = (value) => typeof value === "string" && value.startsWith("data:image/");
 
-export function loadImage(uri) {
-	return new Promise((resolve, reject) => {
-		const image = new Image();
-		image.onload = () => resolve(image);
-		image.onerror = () => reject(new Error("The picture cannot be shown by this browser."));
-		image.src = uri;
-	});
+export async function loadImage(uri) {
+	const image = Object.assign(new Image(), { src: uri });
+	await image.decode();
+	return image;
 }

@@ -1,28 +1,24 @@
 // Pictures to a video, by the browser's own encoder. It records in real time.
 import { loadImage } from "./pictures.mjs";
 
-const KINDS = [
-	["mp4", "video/mp4;codecs=avc1.42E01F"],
-	["mp4", "video/mp4"],
-	["webm", "video/webm;codecs=vp9"],
-	["webm", "video/webm;codecs=vp8"],
-	["webm", "video/webm"],
-];
+const KINDS = {
+	mp4: ["video/mp4;codecs=avc1.42E01F", "video/mp4"],
+	webm: ["video/webm;codecs=vp9", "video/webm;codecs=vp8", "video/webm"],
+};
 const BITS_PER_SECOND = 8_000_000;
 
 // Containers this browser can write: [[suffix, mime type]], the first of each.
 export function videoKinds() {
-	if (typeof MediaRecorder === "undefined") return [];
-	const possible = KINDS.filter(([, mime]) => MediaRecorder.isTypeSupported(mime));
-	return possible.filter(([suffix], index) => possible.findIndex(([other]) => other === suffix) === index);
+	const isPossible = (mime) => window.MediaRecorder?.isTypeSupported(mime);
+	return Object.entries(KINDS).map(([suffix, mimes]) => [suffix, mimes.find(isPossible)]).filter(([, mime]) => mime);
 }
 
 export class VideoRecorder {
+	recorder = null;
+	chunks = [];
+
 	constructor(mime) {
 		this.mime = mime;
-		this.canvas = null;
-		this.recorder = null;
-		this.chunks = [];
 	}
 
 	// Shows a picture from now on; the first one gives the size.
@@ -40,14 +36,14 @@ export class VideoRecorder {
 		const stream = this.canvas.captureStream();
 		[this.track] = stream.getVideoTracks();
 		this.recorder = new MediaRecorder(stream, { mimeType: this.mime, videoBitsPerSecond: BITS_PER_SECOND });
-		this.recorder.addEventListener("dataavailable", ({ data }) => this.chunks.push(data));
+		this.recorder.ondataavailable = ({ data }) => this.chunks.push(data);
 		this.recorder.start(1000);
 	}
 
 	async stop() {
 		if (!this.recorder) return null;
 		await new Promise((resolve) => {
-			this.recorder.addEventListener("stop", resolve, { once: true });
+			this.recorder.onstop = resolve;
 			this.recorder.stop();
 		});
 		this.track.stop();

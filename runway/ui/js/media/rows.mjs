@@ -25,12 +25,12 @@ export function parseCsv(text) {
 	return body.map((row) => Object.fromEntries(names.map((name, index) => [name.trim(), row[index] ?? ""])));
 }
 
-export function writeCsv(names, rows) {
+export function writeCsv(rows) {
 	const cell = (value) => {
-		const text = value === null || value === undefined ? "" : typeof value === "object" ? JSON.stringify(value) : String(value);
+		const text = typeof value === "object" && value ? JSON.stringify(value) : String(value ?? "");
 		return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 	};
-	return [names, ...rows.map((row) => names.map((name) => row[name]))].map((row) => row.map(cell).join(",")).join("\r\n");
+	return rows.map((row) => row.map(cell).join(",")).join("\r\n");
 }
 
 export function parseJsonRows(text) {

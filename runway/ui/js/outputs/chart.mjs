@@ -17,26 +17,23 @@ export function Chart({ values, name }) {
 	const y = (value) => HEIGHT - 6 - ((value - low) / span) * (HEIGHT - 12);
 	const path = thinned(known).map(([index, value], order) => `${order ? "L" : "M"}${x(index).toFixed(1)} ${y(value).toFixed(1)}`);
 	const move = (event) => setAt(Math.round(placeIn(event.currentTarget, event)[0] * (known.length - 1)));
-	return html`
-		<figure class="chart">
-			<div class="chart-plot" onPointerMove=${move} onPointerLeave=${() => setAt(null)}>
-				<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" preserveAspectRatio="none" role="img"
-					aria-label="${name}: ${known.length} numbers from ${format(low)} to ${format(high)}, mean ${format(mean)}">
-					${[0.25, 0.5, 0.75].map((part) => html`<line class="rule" x1="0" x2=${WIDTH} y1=${HEIGHT * part} y2=${HEIGHT * part} />`)}
+	return html`<figure class="chart">
+		<div class="chart-plot" onPointerMove=${move} onPointerLeave=${() => setAt(null)}>
+			<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" preserveAspectRatio="none" role="img"
+				aria-label="${name}: ${known.length} numbers from ${format(low)} to ${format(high)}, mean ${format(mean)}">
 					${low < 0 && high > 0 && html`<line class="zero" x1="0" x2=${WIDTH} y1=${y(0)} y2=${y(0)} />`}
-					<path class="area" d="${path.join("")}L${WIDTH} ${HEIGHT}L0 ${HEIGHT}Z" />
-					<path class="line" d=${path.join("")} />
-					${at !== null && html`<line class="pointer" x1=${x(at)} x2=${x(at)} y1="0" y2=${HEIGHT} />`}
-				</svg>
-				<span class="axis top">${format(high)}</span>
-				<span class="axis bottom">${format(low)}</span>
-			</div>
-			<figcaption class="row">
-				<span>${at === null ? `${known.length} numbers, mean ${format(mean)}` : `[${at}] = ${values[at]}`}</span>
-				<span class="push"><${CopyButton} text=${() => JSON.stringify(values)} label="Copy ${name}" /></span>
-			</figcaption>
-		</figure>
-	`;
+				<path class="area" d="${path.join("")}L${WIDTH} ${HEIGHT}L0 ${HEIGHT}Z" />
+				<path class="line" d=${path.join("")} />
+				${at !== null && html`<line class="pointer" x1=${x(at)} x2=${x(at)} y1="0" y2=${HEIGHT} />`}
+			</svg>
+			<span class="axis top">${format(high)}</span>
+			<span class="axis bottom">${format(low)}</span>
+		</div>
+		<figcaption class="row">
+			<span>${at === null ? `${known.length} numbers, mean ${format(mean)}` : `[${at}] = ${values[at]}`}</span>
+			<span class="push"><${CopyButton} text=${() => JSON.stringify(values)} name=${name} /></span>
+		</figcaption>
+	</figure>`;
 }
 
 const format = (value) => String(Number(value.toPrecision(4)));
@@ -46,12 +43,9 @@ function thinned(values) {
 	const stretch = Math.ceil((2 * values.length) / MAX_POINTS);
 	const points = [];
 	for (let start = 0; start < values.length; start += stretch) {
-		let [least, most] = [start, start];
-		for (let index = start; index < Math.min(values.length, start + stretch); index += 1) {
-			if (values[index] < values[least]) least = index;
-			if (values[index] > values[most]) most = index;
-		}
-		for (const index of new Set([Math.min(least, most), Math.max(least, most)])) points.push([index, values[index]]);
+		const part = values.slice(start, start + stretch);
+		const ends = [Math.min(...part), Math.max(...part)].map((value) => start + part.indexOf(value));
+		for (const index of new Set(ends.sort((a, b) => a - b))) points.push([index, values[index]]);
 	}
 	return points;
 }

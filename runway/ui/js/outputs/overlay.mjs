@@ -16,28 +16,26 @@ export function Overlay({ type, value, values, entry, command, name = type.name 
 	const places = values ?? [value];
 	const size = scaleOf(places, natural);
 	const isBox = type.type === "image_bounding_box";
-	return html`
-		<div class="overlay-view">
-			<div class="board is-output ${ground ? "" : "is-blank"}">
-				${ground && html`<img src=${ground} alt="${name} over the picture" ...${onPictureSize(setNatural)} />`}
-				${places.map((place, index) => {
-					const color = COLORS[index % COLORS.length];
-					const points = FORMS[type.type].handles(place).map(([x, y]) => [x / size[0], y / size[1]]);
-					const text = (at) => type.labels?.[at] ?? (places.length > 1 ? `${name} ${index + 1}` : name);
-					return html`
-						<${Lines} type=${type} points=${points} color=${color} />
-						${(isBox ? points.slice(0, 1) : points).map((point, at) => html`
-							<span class=${isBox ? "box-name" : "mark"} style=${{ ...percent(point), "--color": color }} data-label=${text(at)}></span>
-						`)}
-					`;
-				})}
-			</div>
-			<div class="row">
-				<code class="coordinates">${short(values ?? value)}</code>
-				<${CopyButton} text=${() => JSON.stringify(values ?? value)} label="Copy ${name}" />
-			</div>
+	return html`<div class="overlay-view">
+		<div class="board is-output ${ground ? "" : "is-blank"}">
+			${ground && html`<img src=${ground} alt="${name} over the picture" ...${onPictureSize(setNatural)} />`}
+			${places.map((place, index) => {
+				const color = COLORS[index % COLORS.length];
+				const points = FORMS[type.type].handles(place).map(([x, y]) => [x / size[0], y / size[1]]);
+				const text = (at) => type.labels?.[at] ?? (places.length > 1 ? `${name} ${index + 1}` : name);
+				return html`
+					<${Lines} type=${type} points=${points} color=${color} />
+					${(isBox ? points.slice(0, 1) : points).map((point, at) => html`
+						<span class=${isBox ? "box-name" : "mark"} style=${{ ...percent(point), "--color": color }} data-label=${text(at)}></span>
+					`)}
+				`;
+			})}
 		</div>
-	`;
+		<div class="row">
+			<code class="coordinates">${short(values ?? value)}</code>
+			<${CopyButton} text=${() => JSON.stringify(values ?? value)} name=${name} />
+		</div>
+	</div>`;
 }
 
 function scaleOf(places, natural) {
@@ -50,6 +48,4 @@ function outputPicture(entry, command) {
 	return type && entry.outputs[type.name];
 }
 
-function short(value) {
-	return cut(JSON.stringify(value, (_, inner) => (typeof inner === "number" ? roundTo(inner, 3) : inner)), 160);
-}
+const short = (value) => cut(JSON.stringify(value, (_, inner) => (typeof inner === "number" ? roundTo(inner, 3) : inner)), 160);

@@ -3,22 +3,20 @@ import { cut } from "../types.mjs";
 import { copyText } from "../clipboard.mjs";
 import { IconButton, html, useState } from "../parts.mjs";
 
-export function CopyButton({ text, label }) {
+export function CopyButton({ text, name }) {
 	const [isCopied, setCopied] = useState(false);
 	const copy = async () => {
 		setCopied(await copyText(text()));
 		setTimeout(() => setCopied(false), 1500);
 	};
-	return html`<${IconButton} icon="copy" label=${isCopied ? "Copied" : label} class=${isCopied ? "is-done" : ""} onClick=${copy} />`;
+	return html`<${IconButton} icon="copy" label=${isCopied ? "Copied" : `Copy ${name}`} class=${isCopied ? "is-done" : ""} onClick=${copy} />`;
 }
 
 // `copied` gives what the button copies.
-export const TextView = ({ value, label, class: kind, copied = () => String(value) }) => html`
-	<div class="text-view">
-		<pre role="group" tabindex="0" class=${kind} aria-label=${label}>${value}</pre>
-		<${CopyButton} text=${copied} label="Copy ${label}" />
-	</div>
-`;
+export const TextView = ({ value, label, class: kind, copied = () => String(value) }) => html`<div class="text-view">
+	<pre role="group" tabindex="0" class=${kind} aria-label=${label}>${value}</pre>
+	<${CopyButton} text=${copied} name=${label} />
+</div>`;
 
 const MAX_CHARACTERS = 100_000; // more would make the page slow and nobody reads it
 

@@ -14,23 +14,21 @@ export function ApiPanel({ session }) {
 	const url = addressOf(session.command.name);
 	const call = (inputs) => SNIPPETS[language]({ url, inputs, hasToken: token.value() !== "" });
 	const shown = call(JSON.parse(JSON.stringify(session.inputs(), (_, value) => shorten(value))));
-	return html`
-		<details class="card api-panel">
-			<summary><h2>API</h2><span class="muted">the call on screen as curl, Python and JavaScript</span></summary>
-			<div class="row">
-				<${Segments} label="Language" name="language" value=${language} options=${LANGUAGES.map((one) => [one, one])} onTake=${setLanguage} />
-				<span class="push row">
-					<${Document} path="meta">Manifest<//>
-					<${Document} path="openapi.json">OpenAPI<//>
-					<${CopyButton} text=${() => call(session.inputs())} label="Copy the ${language} code" />
-				</span>
-			</div>
-			<pre role="group" class="code snippet" tabindex="0" aria-label="${language} code">${shown}</pre>
-		</details>
-	`;
+	return html`<details class="card api-panel">
+		<summary><h2>API</h2><span class="muted">the call on screen as curl, Python and JavaScript</span></summary>
+		<div class="row">
+			<${Segments} label="Language" name="language" value=${language} options=${LANGUAGES.map((one) => [one, one])} onTake=${setLanguage} />
+			<span class="push row">
+				<${Document} path="meta">Manifest<//>
+				<${Document} path="openapi.json">OpenAPI<//>
+				<${CopyButton} text=${() => call(session.inputs())} name="the ${language} code" />
+			</span>
+		</div>
+		<pre role="group" class="code snippet" tabindex="0" aria-label="${language} code">${shown}</pre>
+	</details>`;
 }
 
-// A link to what the server tells of itself. A link carries no token: with one, the page fetches it and shows it.
+// What the server tells of itself. A link carries no token: with one, the page fetches it and shows it.
 function Document({ path, children }) {
 	const open = async (event) => {
 		if (!token.value()) return;

@@ -1,4 +1,4 @@
-// Workers, devices, queue and latency, small, at the foot of the page. What a server does not tell is left out.
+// Workers, devices, queue and latency at the foot of the page. What a server does not tell is left out.
 import { ask, text } from "../api.mjs";
 import { formatMs } from "../outputs/card.mjs";
 import { model, refreshStatus } from "../model.mjs";
@@ -11,20 +11,16 @@ export function Footer({ session }) {
 	const { meta, status } = useStore(model);
 	const [figures, setFigures] = useState({});
 	useEffect(() => {
-		let isGone = false;
 		const look = async () => {
-			if (document.hidden || isGone) return;
+			if (document.hidden) return;
 			const found = {};
 			for (const route of ROUTES) Object.assign(found, await READERS[route]?.().catch(() => ({})));
-			if (!isGone) setFigures(found);
+			setFigures(found);
 			await refreshStatus();
 		};
 		look();
 		const timer = setInterval(look, EVERY_MS);
-		return () => {
-			isGone = true;
-			clearInterval(timer);
-		};
+		return () => clearInterval(timer);
 	}, []);
 	const { workers, wanted, devices = [], queued, running } = figures;
 	const told = [
@@ -33,23 +29,21 @@ export function Footer({ session }) {
 		queued !== undefined && `${queued} queued`,
 		running !== undefined && `${running} running`,
 	];
-	return html`
-		<footer class="foot">
-			<ul>
-				<li><span class="status-dot is-${status.toLowerCase()}"></span>${STATUS[status] ?? status}</li>
-				${told.filter(Boolean).map((text) => html`<li>${text}</li>`)}
-				${session && html`<${Latency} session=${session} />`}
-				<li class="push">SDK ${meta.modelSDKVersion}</li>
-			</ul>
-		</footer>
-	`;
+	return html`<footer class="foot">
+		<ul>
+			<li><span class="status-dot is-${status.toLowerCase()}"></span>${STATUS[status] ?? status}</li>
+			${told.filter(Boolean).map((text) => html`<li>${text}</li>`)}
+			${session && html`<${Latency} session=${session} />`}
+			<li class="push">SDK ${meta.modelSDKVersion}</li>
+		</ul>
+	</footer>`;
 }
 
 function Latency({ session }) {
 	const { latencies } = useStore(session);
 	if (!latencies.length) return null;
-	const ordered = [...latencies].sort((a, b) => a - b);
-	const at = (part) => formatMs(ordered[Math.min(ordered.length - 1, Math.floor(part * ordered.length))]);
+	const ordered = latencies.toSorted((a, b) => a - b);
+	const at = (part) => formatMs(ordered[Math.floor(part * ordered.length)]);
 	return html`<li title="of the last ${plural(ordered.length, "run")} from this page">median ${at(0.5)}, 95th percentile ${at(0.95)}</li>`;
 }
 
@@ -58,7 +52,7 @@ const plural = (count, noun) => `${count} ${noun}${count === 1 ? "" : "s"}`;
 
 const READERS = {
 	async ready() {
-		const { workers, workers_wanted: wanted, queued, running } = await ask("ready", { quiet: true });
+		const { workers, workers_wanted: wanted, queued, running } = await ask("ready", { isQuiet: true });
 		return { workers, wanted, queued, running };
 	},
 	async metrics() {

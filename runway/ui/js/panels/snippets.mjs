@@ -1,4 +1,4 @@
-// Calls of a command as programs. Each takes {url, inputs, hasToken} and gives text that runs as it is pasted.
+// Calls of a command as programs that run as they are pasted.
 
 const indent = (text, by) => text.replaceAll("\n", `\n${by}`);
 const json = (value) => JSON.stringify(value, null, 2);

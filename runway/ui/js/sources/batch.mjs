@@ -1,5 +1,4 @@
-// Many runs in a row: a folder or several files for an image input, or the rows of a CSV or JSON file.
-import { filesOfDrop } from "../media/drop.mjs";
+// Many runs in a row: the pictures of a folder, or the rows of a CSV or JSON file.
 import { editFor } from "../media/fit.mjs";
 import { prepare } from "../media/pictures.mjs";
 import { fromCell, parseCsv, parseJsonRows } from "../media/rows.mjs";
@@ -49,33 +48,27 @@ export function BatchSource({ session }) {
 	const [wanted, accept] = takesPictures
 		? ["Drop a folder, pictures, or a CSV or JSON file", "image/*,.csv,.json"]
 		: ["Drop a CSV or JSON file with inputs as columns", ".csv,.json"];
-	return html`
-		<div class="batch-source" ...${dropTarget(async (transfer) => take(await filesOfDrop(transfer)))}>
-			<div class="drop-zone">
-				<${Icon} name="files" />
-				<p>${items.length ? `${items.length} runs ready` : wanted}</p>
-				<div class="row center">
-					<${FileButton} text="Choose files" multiple accept=${accept} data-upload="batch" ...${picking} />
-					${takesPictures && html`<${FileButton} text="Choose a folder" webkitdirectory data-upload="batch-folder" ...${picking} />`}
-				</div>
+	return html`<div class="batch-source" ...${dropTarget(take)}>
+		<div class="drop-zone">
+			<${Icon} name="files" />
+			<p>${items.length ? `${items.length} runs ready` : wanted}</p>
+			<div class="row center">
+				<${FileButton} text="Choose files" multiple accept=${accept} data-upload="batch" ...${picking} />
+				${takesPictures && html`<${FileButton} text="Choose a folder" webkitdirectory data-upload="batch-folder" ...${picking} />`}
 			</div>
-			${problem && html`<${Notice}>${problem}<//>`}
-			<div class="row">
-				<${StartStop} session=${session} text="Run ${items.length || ""}" disabled=${!items.length} onClick=${() => session.batch(items, parallel)} />
-				<${NumberField} label="At a time" value=${parallel} min=${1} max=${32} isInteger onTake=${setParallel} />
-				<${Feed} session=${session} />
-			</div>
-			<${Progress} run=${run} label="Batch" />
-			${!run && batchReport && html`<${Report} ...${batchReport} />`}
 		</div>
-	`;
+		${problem && html`<${Notice}>${problem}<//>`}
+		<div class="row">
+			<${StartStop} session=${session} text="Run ${items.length || ""}" disabled=${!items.length} onClick=${() => session.batch(items, parallel)} />
+			<${NumberField} label="At a time" value=${parallel} min=${1} max=${32} isInteger onTake=${setParallel} />
+			<${Feed} session=${session} />
+		</div>
+		<${Progress} run=${run} label="Batch" />
+		${!run && batchReport && html`<${Report} ...${batchReport} />`}
+	</div>`;
 }
 
-function Report({ done, total, failed }) {
-	return html`
-		<div class="batch-report" role="status">
-			<p><strong>${done - failed.length} of ${total}</strong> done${failed.length ? `, ${failed.length} failed` : ""}. The results are in the history; export takes them all.</p>
-			<ul class="failures">${failed.slice(0, LISTED).map(({ label, message }) => html`<li><strong>${label}</strong> ${message}</li>`)}</ul>
-		</div>
-	`;
-}
+const Report = ({ done, total, failed }) => html`<div class="batch-report" role="status">
+	<p><strong>${done - failed.length} of ${total}</strong> done${failed.length ? `, ${failed.length} failed` : ""}. The results are in the history; export takes them all.</p>
+	<ul class="failures">${failed.slice(0, LISTED).map(({ label, message }) => html`<li><strong>${label}</strong> ${message}</li>`)}</ul>
+</div>`;

@@ -59,35 +59,27 @@ export function CameraSource({ session }) {
 	};
 	if (!camera) return html`<${Notice}>${BARRED}<//>`;
 	const choices = [["", "Default"], ...devices.map((one, index) => [one.deviceId, one.label || `Camera ${index + 1}`])];
-	return html`
-		<div class="camera-source">
-			<div class="video-frame">
-				<video ref=${video} muted playsinline class=${isMirrored ? "is-mirrored" : ""} aria-label="Camera"></video>
-				${run?.fps && html`<span class="badge fps" data-fps=${run.fps.toFixed(2)}>${run.fps.toFixed(1)} fps</span>`}
-			</div>
-			${problem && html`<${Notice}>${problem}<//>`}
-			<div class="row">
-				<${StartStop} session=${session} text="Start live" disabled=${!isReady} onClick=${() => session.loop(frame)} />
-				<${Button} icon="camera" class="" disabled=${!isReady || Boolean(run)} onClick=${takePicture}>Take picture<//>
-			</div>
-			<div class="row">
-				<${Choice} label="Device" value=${device} disabled=${Boolean(run)} options=${choices} onTake=${setDevice} />
-				<${MaxSide} value=${maxSide} onChange=${setMaxSide} />
-				<label class="mini inline"><input type="checkbox" checked=${isMirrored} onChange=${(event) => setMirrored(event.target.checked)} /> Mirror</label>
-				<${Feed} session=${session} />
-			</div>
+	return html`<div class="camera-source">
+		<div class="video-frame">
+			<video ref=${video} muted playsinline class=${isMirrored ? "is-mirrored" : ""} aria-label="Camera"></video>
+			${run?.fps && html`<span class="badge fps" data-fps=${run.fps.toFixed(2)}>${run.fps.toFixed(1)} fps</span>`}
 		</div>
-	`;
+		${problem && html`<${Notice}>${problem}<//>`}
+		<div class="row">
+			<${StartStop} session=${session} text="Start live" disabled=${!isReady} onClick=${() => session.loop(frame)} />
+			<${Button} icon="camera" class="" disabled=${!isReady || Boolean(run)} onClick=${takePicture}>Take picture<//>
+		</div>
+		<div class="row">
+			<${Choice} label="Device" value=${device} disabled=${Boolean(run)} options=${choices} onTake=${setDevice} />
+			<${MaxSide} value=${maxSide} onChange=${setMaxSide} />
+			<label class="mini inline"><input type="checkbox" checked=${isMirrored} onChange=${(event) => setMirrored(event.target.checked)} /> Mirror</label>
+			<${Feed} session=${session} />
+		</div>
+	</div>`;
 }
 
-function nextFrame(video) {
-	return new Promise((resolve) => {
-		if (!video) return resolve();
-		if (!video.requestVideoFrameCallback) return requestAnimationFrame(resolve);
-		const timer = setTimeout(resolve, FRAME_TIMEOUT_MS);
-		return video.requestVideoFrameCallback(() => {
-			clearTimeout(timer);
-			resolve();
-		});
+const nextFrame = (video) =>
+	new Promise((resolve) => {
+		video?.requestVideoFrameCallback(resolve);
+		setTimeout(resolve, video ? FRAME_TIMEOUT_MS : 0);
 	});
-}

@@ -7,20 +7,20 @@ import { WalkSource } from "./walk.mjs";
 import { ofKind } from "../types.mjs";
 import { Segments, html, useStore } from "../parts.mjs";
 
-const has = (kind) => (command) => ofKind(command.inputs, kind).length > 0;
-
+// `kind` is the type of input that a source needs.
 export const SOURCES = [
-	{ name: "hand", text: "By hand", icon: "hand", fits: () => true, View: null },
-	{ name: "camera", text: "Camera", icon: "camera", fits: has("image"), View: CameraSource },
-	{ name: "video", text: "Video", icon: "film", fits: has("image"), View: VideoSource },
-	{ name: "walk", text: "Walk", icon: "walk", fits: has("vector"), View: WalkSource },
-	{ name: "batch", text: "Batch", icon: "files", fits: () => true, View: BatchSource },
-	{ name: "network", text: "Network", icon: "network", fits: () => true, View: NetworkSource },
+	{ name: "hand", text: "By hand", icon: "hand" },
+	{ name: "camera", text: "Camera", icon: "camera", kind: "image", View: CameraSource },
+	{ name: "video", text: "Video", icon: "film", kind: "image", View: VideoSource },
+	{ name: "walk", text: "Walk", icon: "walk", kind: "vector", View: WalkSource },
+	{ name: "batch", text: "Batch", icon: "files", View: BatchSource },
+	{ name: "network", text: "Network", icon: "network", View: NetworkSource },
 ];
 
 export function SourceBar({ session }) {
 	const { source, run } = useStore(session);
-	const options = SOURCES.filter((one) => one.fits(session.command)).map(({ name, text, icon }) => [name, text, icon]);
+	const known = SOURCES.filter(({ kind }) => !kind || ofKind(session.command.inputs, kind).length);
+	const options = known.map(({ name, text, icon }) => [name, text, icon]);
 	return html`
 		<${Segments} label="Where the input comes from" name="source" class="source-bar" value=${source} options=${options}
 			isFixed=${Boolean(run)} onTake=${(name) => session.set({ source: name })} />

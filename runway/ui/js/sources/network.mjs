@@ -6,10 +6,10 @@ import { Icon, html, useEffect, useRef, useState } from "../parts.mjs";
 const RETRY_MS = 2000;
 
 export function NetworkSource({ session }) {
-	const { name, inputs } = session.command;
+	const { name } = session.command;
 	const [state, setState] = useState("Connecting…");
 	const [seen, setSeen] = useState(null); // {at, count, isTooLarge}
-	const first = useRef(null); // the number of the first call seen
+	const first = useRef(null); // number of the first call seen
 
 	useEffect(() => {
 		let [socket, timer, isGone] = [null, null, false];
@@ -26,9 +26,7 @@ export function NetworkSource({ session }) {
 		const hear = (message) => {
 			first.current ??= message.number;
 			setSeen({ at: new Date(), count: message.number - first.current + 1, isTooLarge: message.isTooLarge });
-			for (const type of inputs) {
-				if (message.inputs && type.name in message.inputs) session.setValue(type.name, message.inputs[type.name], { isFrame: true });
-			}
+			session.setValues(message.inputs ?? {}, { isFrame: true });
 			if (message.outputs) session.show(makeEntry({ ...message, ms: message.ms ?? 0, label: "network" }));
 			requestAnimationFrame(() => socket.readyState === WebSocket.OPEN && socket.send("next"));
 		};
@@ -44,9 +42,7 @@ export function NetworkSource({ session }) {
 		<strong>${seen.count} ${seen.count === 1 ? "request" : "requests"} seen</strong>, the last at ${seen.at.toLocaleTimeString()}.
 		${seen.isTooLarge ? " It is too large to be shown." : ""}
 	`;
-	return html`
-		<div class="network-source">
-			<p class="notice" role="status"><${Icon} name="network" /><span>${seen ? told() : state}</span></p>
-		</div>
-	`;
+	return html`<div class="network-source">
+		<p class="notice" role="status"><${Icon} name="network" /><span>${seen ? told() : state}</span></p>
+	</div>`;
 }

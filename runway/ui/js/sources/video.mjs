@@ -17,6 +17,7 @@ export function VideoSource({ session }) {
 		setDuration(0);
 	}, [file]);
 
+	const take = ([first]) => setFile(first.file);
 	const total = Math.max(1, Math.floor(duration * fps));
 	const start = () => {
 		let index = 0;
@@ -35,27 +36,24 @@ export function VideoSource({ session }) {
 		await seek(target, 0);
 	};
 	const fail = () => setProblem("This browser cannot play the file. Try mp4 (H.264) or webm.");
-	return html`
-		<div class="video-source" ...${dropTarget((transfer) => setFile(transfer.files[0] ?? null))}>
-			${url
-				? html`<div class="video-frame">
-						<video ref=${video} src=${url} muted playsinline preload="auto" aria-label="Video" onLoadedMetadata=${measure} onError=${fail}></video>
-					</div>`
-				: html`<div class="drop-zone"><${Icon} name="film" /><p>Drop a video here</p></div>`}
-			${problem && html`<${Notice}>${problem}<//>`}
-			<div class="row">
-				<${FileButton} icon="film" text="Choose a video" class="" accept="video/*" disabled=${Boolean(run)} data-upload="video"
-					onFiles=${([{ file: chosen }]) => setFile(chosen)} />
-				<${StartStop} session=${session} text="Run ${total} frames" disabled=${!duration} onClick=${start} />
-			</div>
-			<${Progress} run=${run} label="Frames" />
-			<div class="row">
-				<${NumberField} label="Frames a second" value=${fps} min=${0.1} max=${60} onTake=${setFps} />
-				<${MaxSide} value=${maxSide} onChange=${setMaxSide} />
-				<${Feed} session=${session} />
-			</div>
+	return html`<div class="video-source" ...${dropTarget(take)}>
+		${url
+			? html`<div class="video-frame">
+					<video ref=${video} src=${url} muted playsinline aria-label="Video" onLoadedMetadata=${measure} onError=${fail}></video>
+				</div>`
+			: html`<div class="drop-zone"><${Icon} name="film" /><p>Drop a video here</p></div>`}
+		${problem && html`<${Notice}>${problem}<//>`}
+		<div class="row">
+			<${FileButton} icon="film" text="Choose a video" class="" accept="video/*" disabled=${Boolean(run)} data-upload="video" onFiles=${take} />
+			<${StartStop} session=${session} text="Run ${total} frames" disabled=${!duration} onClick=${start} />
 		</div>
-	`;
+		<${Progress} run=${run} label="Frames" />
+		<div class="row">
+			<${NumberField} label="Frames a second" value=${fps} min=${0.1} max=${60} onTake=${setFps} />
+			<${MaxSide} value=${maxSide} onChange=${setMaxSide} />
+			<${Feed} session=${session} />
+		</div>
+	</div>`;
 }
 
 function seek(video, seconds) {

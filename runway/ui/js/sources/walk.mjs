@@ -19,21 +19,19 @@ export function WalkSource({ session }) {
 			const part = (index % steps) / steps;
 			if (index && part === 0) [from, to] = [to, sample(type)];
 			index += 1;
-			const vector = blend([from, to], [1 - part, part], type.samplingMean ?? 0);
+			const vector = blend([from, to], [1 - part, part], type.samplingMean);
 			session.setValue(name, vector, { isFrame: true });
 			return { values: { [name]: vector }, label: `step ${index}` };
 		};
 		session.loop(next, total || null);
 	};
-	return html`
-		<div class="walk-source">
-			<div class="row">
-				<${StartStop} session=${session} text="Walk" onClick=${start} />
-				${vectors.length > 1 && html`<${Choice} label="Vector" value=${name} options=${vectors.map((one) => [one.name, one.name])} onTake=${setName} />`}
-				<${NumberField} label="Steps between points" value=${steps} min=${1} isInteger onTake=${setSteps} />
-				<${NumberField} label="Steps in all, 0 for endless" value=${total} min=${0} isInteger onTake=${setTotal} />
-			</div>
-			<${Progress} run=${run} label="Steps" />
+	return html`<div class="walk-source">
+		<div class="row">
+			<${StartStop} session=${session} text="Walk" onClick=${start} />
+			${vectors.length > 1 && html`<${Choice} label="Vector" value=${name} options=${vectors.map((one) => [one.name, one.name])} onTake=${setName} />`}
+			<${NumberField} label="Steps between points" value=${steps} min=${1} isInteger onTake=${setSteps} />
+			<${NumberField} label="Steps in all, 0 for endless" value=${total} min=${0} isInteger onTake=${setTotal} />
 		</div>
-	`;
+		<${Progress} run=${run} label="Steps" />
+	</div>`;
 }
