@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pybase64
 import simplejpeg
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from runway.arena import pixel_buffer
 from runway.compat import strict_sdk
@@ -95,7 +95,7 @@ def decode_image(data: bytes, channels: int) -> Array:
     except _Refused:
         raise
     except Exception as error:  # Pillow's plugins raise anything on hostile bytes
-        raise ValueError(f"not a readable image: {error}") from error
+        raise ValueError(f"not a readable image: {_reason(error)}") from error
     return pixels
 
 
@@ -112,7 +112,7 @@ def decode_raw_image(data: bytes) -> Image.Image:
     except _Refused:
         raise
     except Exception as error:  # Pillow's plugins raise anything on hostile bytes
-        raise ValueError(f"not a readable image: {error}") from error
+        raise ValueError(f"not a readable image: {_reason(error)}") from error
 
 
 def encode_image(pixels: Array, output_format: str) -> str:
@@ -150,6 +150,11 @@ def scale_grey16(pixels: Array) -> Array:
 
 class _Refused(ValueError):
     """An image we decline by rule, not one that Pillow fails on."""
+
+
+def _reason(error: Exception) -> str:
+    """What is wrong, without the buffer's address in memory that Pillow names."""
+    return "its format is unknown" if isinstance(error, UnidentifiedImageError) else str(error)
 
 
 def _open(data: bytes) -> Image.Image:

@@ -30,19 +30,22 @@ from tests.ui.screen import Screen  # noqa: E402
 TOUR = ROOT / "examples" / "workspace_tour"
 UPSCALE = ROOT / "examples" / "super_resolution"
 COLOURS = 256  # of the palette that keeps the files small
-PHOTO_COLOURS = 88  # where photographs fill the view
 # Small things in these colours would be given those of larger ones.
-ACCENTS = ((31, 169, 113), (74, 68, 212), (157, 155, 255), (255, 61, 113))
+ACCENTS = (
+    *((31, 169, 113), (74, 68, 212), (157, 155, 255), (255, 61, 113)),
+    *((133, 139, 152), (168, 174, 188), (92, 98, 112), (60, 64, 76)),  # switches and quiet text
+)
 WIDE = {"width": 1440, "height": 900}
+LOW = {"width": 1440, "height": 500}
 PHONE = {"width": 390, "height": 844}
 
 
-def save(screen: Screen, name: str, colours: int = COLOURS) -> None:
+def save(screen: Screen, name: str) -> None:
     """Write the view as a PNG with a palette."""
     screen.page.mouse.move(0, 0)
     screen.page.wait_for_timeout(250)  # hover effects fade
     picture = Image.open(io.BytesIO(screen.page.screenshot())).convert("RGB")
-    found = picture.quantize(colours - len(ACCENTS), method=Image.Quantize.MEDIANCUT).getpalette()
+    found = picture.quantize(COLOURS - len(ACCENTS), method=Image.Quantize.MEDIANCUT).getpalette()
     palette = Image.new("P", (1, 1))
     palette.putpalette([*(found or []), *sum(ACCENTS, ())])
     small = picture.quantize(palette=palette, dither=Image.Dither.NONE)
@@ -82,7 +85,7 @@ def upscale(screen: Screen) -> None:
     screen.run()
     screen.page.click("text=Compare")
     screen.page.get_by_label("How much of the input").fill("42")
-    save(screen, "image", PHOTO_COLOURS)
+    save(screen, "image")
 
 
 def landscape(screen: Screen) -> None:
@@ -113,7 +116,7 @@ def look(screen: Screen) -> None:
     screen.upload("photo", picture_file(data.astronaut(), "astronaut.png"))
     screen.page.wait_for_selector(".image-frame img")
     screen.run()
-    save(screen, "places", PHOTO_COLOURS)
+    save(screen, "places")
 
 
 def etch(screen: Screen) -> None:
@@ -161,8 +164,9 @@ def phone(screen: Screen) -> None:
     screen.until("document.querySelector('.painter canvas').width === 384")
     screen.page.wait_for_timeout(500)
     screen.run()
-    screen.page.locator(".options-card").scroll_into_view_if_needed()
-    screen.page.evaluate("() => scrollBy(0, 420)")
+    screen.page.evaluate(
+        "() => scrollBy(0, document.querySelector('.output-card').getBoundingClientRect().top - 104)"
+    )
     save(screen, "phone")
 
 
@@ -179,10 +183,12 @@ def main() -> None:
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
         with serve(TOUR, "--gpus", "none", "--cpu-workers", "2") as tour:
-            for view in (setup, landscape, bloom, look, api):
+            shoot(browser, tour.url, setup, viewport=LOW)
+            for view in (landscape, bloom, look, api):
                 shoot(browser, tour.url, view)
-            for view in (camera, etch, failure):
+            for view in (camera, etch):
                 shoot(browser, tour.url, view, color_scheme="dark")
+            shoot(browser, tour.url, failure, color_scheme="dark", viewport=LOW)
             shoot(browser, tour.url, phone, viewport=PHONE)
         with serve(UPSCALE, "--gpus", "none") as server:
             shoot(browser, server.url, upscale, color_scheme="dark")

@@ -176,6 +176,11 @@ def test_truncated_files_are_refused(form):
         decode_image(data[: len(data) // 2], 3)
 
 
+def test_a_file_of_no_known_format_is_refused_without_an_address_in_memory():
+    with pytest.raises(ValueError, match="not a readable image: its format is unknown"):
+        decode_image(b"not a picture", 3)
+
+
 def test_formats_that_start_an_interpreter_are_refused():
     with pytest.raises(ValueError, match="EPS images are not accepted"):
         decode_image(packed(Image.new("RGB", (2, 2)), "EPS"), 3)

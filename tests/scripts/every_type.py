@@ -69,11 +69,16 @@ START = {
 def setup(options):
     if options["caption"] == "fail":
         raise RuntimeError("the checkpoint is broken")
-    told = ("caption", "anything", "amount")
-    used = {name: options[name] for name in told}
+    used = {name: told(value) for name, value in options.items()}
     if options["weights"]:
         used["weights"] = Path(options["weights"]).read_text()
+    if options["folder"]:
+        used["folder"] = sorted(path.name for path in Path(options["folder"]).iterdir())
     return used
+
+
+def told(value):
+    return list(np.shape(value)) if hasattr(value, "__array_interface__") else value
 
 
 @runway.command(

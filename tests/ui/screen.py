@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+import pytest
 from PIL import Image
 
 
@@ -162,3 +163,10 @@ class Screen:
 def picture_of(uri: str) -> Image.Image:
     """The picture in a data URI."""
     return Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2])))
+
+
+def violations(screen: Screen) -> list[str]:
+    """What axe-core finds, each as `rule: elements`."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    found = axe.run(screen.page).response["violations"]
+    return [f"{one['id']}: {[node['html'][:160] for node in one['nodes']]}" for one in found]

@@ -49,12 +49,23 @@ def test_every_type_is_shown(open_screen, photo):
     screen.field("anything").locator("textarea").fill("[1, 2]")
     screen.run()
 
-    texts = {"flag": "Yes", "choice": "large", "amount": "2.5", "caption": "hello"}
+    texts = {
+        "flag": "Yes",
+        "choice": "large",
+        "amount": "2.5",
+        "free": "7",
+        "caption": "hello",
+        "words": "An empty list.",
+        "folder": "\N{EN DASH}",
+        "weights": "\N{EN DASH}",
+    }
     for name, text in texts.items():
         assert text in screen.output(name).inner_text()
     assert screen.output("z").locator("svg[role=img]").count() == 1
     for name in ("picture", "regions"):
         assert screen.output(name).locator("img.picture").is_visible()
+    assert screen.output("anything").locator("svg[role=img]").count() == 1
+    assert screen.output("spot").locator(".mark").get_attribute("data-label") == "spot"
     assert screen.output("box").locator("rect").count() == 1
     assert screen.output("face").locator("line").count() == 2
     labels = (

@@ -41,6 +41,54 @@ def test_start_sets_the_model_up_and_shows_the_first_command(open_screen, own, p
     assert used["weights"] == "1 2 3"
 
 
+def test_every_type_reaches_the_model_as_an_option(open_screen, own, photo, tmp_path):
+    (tmp_path / "weights.txt").write_text("3 2 1")
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "a.bin").write_bytes(b"a")
+    screen = open_screen("#/setup", url=own.url)
+    fill_options(screen, photo)
+    screen.field("words").get_by_text("Add item").click()
+    screen.field("words").locator("textarea").fill("word")
+    screen.page.uncheck("#option-flag", force=True)
+    screen.page.select_option("#option-choice", label="small")
+    for name, value in {"amount": "4.5", "free": "-1", "caption": "all"}.items():
+        screen.page.fill(f"#option-{name}", value)
+    screen.field("z").get_by_role("button", name="Random").click()
+    screen.field("regions").locator("canvas").click()
+    for name, label, value in (("spot", "X", "0.25"), ("box", "Left", "0.125")):
+        typed = screen.field(name).get_by_role("spinbutton", name=label)
+        typed.fill(value)
+        typed.press("Tab")
+    screen.field("face").locator("[data-handle]").first.press("ArrowDown")
+    screen.upload("weights", tmp_path / "weights.txt")
+    screen.upload("folder", folder)
+    screen.field("weights").get_by_text("weights.txt,").wait_for()
+    screen.field("folder").get_by_text("folder (1 files)").wait_for()
+    screen.page.get_by_role("button", name="Start").click()
+    screen.page.wait_for_selector(".workbench")
+
+    used = own.post("used", {"x": ""}).json()["options"]
+    face = used.pop("face")
+    assert len(face) == 3 and face[0] == [0.5, 0.19]
+    assert used == {
+        "anything": {"a": 1},
+        "words": ["word"],
+        "flag": False,
+        "choice": "small",
+        "amount": 4.5,
+        "free": -1,
+        "caption": "all",
+        "z": [16],
+        "picture": [80, 120, 3],
+        "regions": [48, 64],
+        "spot": [0.25, 0.5],
+        "box": [0.125, 0.25, 0.75, 0.75],
+        "weights": "3 2 1",
+        "folder": ["a.bin"],
+    }
+
+
 def test_the_foot_tells_of_workers_and_queue(open_screen, own):
     screen = open_screen("speak", url=own.url)
     foot = screen.page.locator(".foot")

@@ -9,7 +9,7 @@ import pytest
 
 from tests.serving import Served, serve
 from tests.ui.conftest import ANSWER_MS, SCRIPT
-from tests.ui.screen import Screen
+from tests.ui.screen import Screen, violations
 
 TOKEN = "pa(ss)/w+rd=="  # what neither an address nor a subprotocol may hold as it is
 
@@ -56,8 +56,10 @@ def test_the_page_asks_says_when_the_token_is_wrong_and_keeps_the_right_one(brow
     page = screen.page
     page.goto(f"{guarded.url}/ui/#/run%2Fspeak")
     page.get_by_text("This server asks for a token").wait_for()
+    assert violations(screen) == []
     give(screen, "wrong")
     page.get_by_text("The server refused that token").wait_for()
+    assert violations(screen) == []
     give(screen, TOKEN)
     page.wait_for_selector("#view")
     page.reload()

@@ -1,31 +1,27 @@
-// Copying, also where the page is not secure and the browser's newer interface is missing.
+// Copying, also where the page is not secure and lacks the browser's newer interface.
 
-export async function copyText(text) {
-  try {
-    await navigator.clipboard.writeText(text);
-    return true;
-  } catch {
-    return copyBySelection(text);
-  }
+export const BARRED = "The browser bars the clipboard here";
+
+// Whether the text got onto the clipboard.
+export const copyText = async (text) => (await works(() => navigator.clipboard.writeText(text))) || copyBySelection(text);
+
+// The same of a picture; only secure pages may put one there.
+export const copyPicture = (png) => works(() => navigator.clipboard.write([new ClipboardItem({ "image/png": png })]));
+
+async function works(write) {
+	try {
+		await write();
+		return true;
+	} catch {
+		return false;
+	}
 }
 
 function copyBySelection(text) {
-  const area = document.createElement("textarea");
-  area.value = text;
-  area.className = "sr-only";
-  document.body.append(area);
-  area.select();
-  const isCopied = document.execCommand("copy");
-  area.remove();
-  return isCopied;
-}
-
-// Whether the picture got onto the clipboard; only secure pages may put it there.
-export async function copyPicture(pngBlob) {
-  try {
-    await navigator.clipboard.write([new ClipboardItem({ "image/png": pngBlob })]);
-    return true;
-  } catch {
-    return false;
-  }
+	const area = Object.assign(document.createElement("textarea"), { value: text, className: "sr-only" });
+	document.body.append(area);
+	area.select();
+	const isCopied = document.execCommand("copy");
+	area.remove();
+	return isCopied;
 }

@@ -1,4 +1,4 @@
-// Preact with htm's template syntax and the hooks: the one place that names the vendored files.
+// Preact, its hooks and htm's templates: the one place that names the vendored files.
 import { Fragment, h, render } from "../vendor/preact.mjs";
 import htm from "../vendor/htm.mjs";
 

@@ -1,21 +1,23 @@
 // The model as the page knows it: manifest, status, setup, and a session for each command.
 import { ask } from "./api.mjs";
-import { addressOf, isLarge, keep, readAddress, recall } from "./memory.mjs";
+import { addressOf, keepLarge, readAddress, recallAll } from "./memory.mjs";
 import { Session } from "./session.mjs";
 import { createStore } from "./store.mjs";
-import { fieldOf, firstValues } from "./types.mjs";
+import { failureOf, firstValues } from "./types.mjs";
 
 const RETRY_MS = 1000;
 const ADDRESS_AFTER_MS = 250; // browsers refuse more than some 100 changes of the address in half a minute
 export const SETUP = "setup view"; // no command may hold two words and be taken for it: see `viewName`
 
+const FRESH = { isRunning: false, began: 0, failure: null, errors: {}, isDone: false };
+
 export const model = createStore({
-  meta: null,
-  status: "UNKNOWN",
-  problem: null,
-  view: null,
-  options: {},
-  setup: { isRunning: false, began: 0, failure: null, errors: {}, isDone: false },
+	meta: null,
+	status: "UNKNOWN",
+	problem: null,
+	view: null,
+	options: {},
+	setup: FRESH,
 });
 
 const sessions = new Map();
@@ -27,96 +29,83 @@ const addressName = (view) => (view === SETUP ? "setup" : `run/${view}`);
 const viewName = (name) => (name.startsWith("run/") ? name.slice(4) : SETUP);
 
 export function session(name) {
-  if (!sessions.has(name)) {
-    const command = model.get().meta.commands.find((one) => one.name === name);
-    const isGiven = given.view === addressName(name);
-    const made = new Session(command, isGiven ? given.values : {});
-    made.store.follow(writeAddressSoon);
-    sessions.set(name, made);
-  }
-  return sessions.get(name);
+	if (!sessions.has(name)) {
+		const command = model.get().meta.commands.find((one) => one.name === name);
+		const made = new Session(command, given.view === addressName(name) ? given.values : {});
+		made.follow(writeAddressSoon);
+		sessions.set(name, made);
+	}
+	return sessions.get(name);
 }
 
 export async function load() {
-  for (;;) {
-    try {
-      const meta = await ask("meta");
-      const { status } = await ask("healthcheck");
-      const first = meta.commands[0]?.name ?? SETUP;
-      const options = await startOptions(meta.options);
-      model.set({ meta, status, options, problem: null, view: startView(meta) ?? (status === "RUNNING" ? first : SETUP) });
-      return;
-    } catch (error) {
-      model.set({ problem: error.message });
-      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
-    }
-  }
+	for (;;) {
+		try {
+			const meta = await ask("meta");
+			const { status } = await ask("healthcheck");
+			const first = meta.commands[0]?.name ?? SETUP;
+			const options = await startOptions(meta.options);
+			model.set({ meta, status, options, problem: null, view: startView(meta) ?? (status === "RUNNING" ? first : SETUP) });
+			return;
+		} catch (error) {
+			model.set({ problem: error.message });
+			await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+		}
+	}
 }
 
 function startView(meta) {
-  if (!given.view) return null;
-  const view = viewName(given.view);
-  return view === SETUP || meta.commands.some((command) => command.name === view) ? view : null;
+	const view = given.view && viewName(given.view);
+	return view === SETUP || meta.commands.some((command) => command.name === view) ? view : null;
 }
 
 async function startOptions(types) {
-  const values = firstValues(types);
-  for (const type of types) {
-    const kept = await recall(`setup/${type.name}`);
-    if (kept !== undefined) values[type.name] = kept;
-  }
-  return { ...values, ...(viewName(given.view) === SETUP ? given.values : {}) };
+	const kept = await recallAll(SETUP, types);
+	return { ...firstValues(types), ...kept, ...(viewName(given.view) === SETUP ? given.values : {}) };
 }
 
 export function show(view) {
-  model.set({ view });
-  writeAddressSoon();
+	model.set({ view });
+	writeAddressSoon();
 }
 
 export function setOption(name, value) {
-  model.set(({ options, setup }) => ({
-    options: { ...options, [name]: value },
-    setup: { ...setup, errors: { ...setup.errors, [name]: undefined }, isDone: false },
-  }));
-  if (isLarge(value)) keep(`setup/${name}`, value);
-  writeAddressSoon();
+	model.set(({ options, setup }) => ({
+		options: { ...options, [name]: value },
+		setup: { ...setup, errors: { ...setup.errors, [name]: undefined }, isDone: false },
+	}));
+	keepLarge(SETUP, name, value);
+	writeAddressSoon();
 }
 
 export async function setUp() {
-  const { options, meta } = model.get();
-  const sent = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined && value !== null));
-  model.set({ setup: { isRunning: true, began: performance.now(), failure: null, errors: {}, isDone: false } });
-  let [failure, errors] = [null, {}];
-  try {
-    await ask("setup", { method: "POST", json: sent });
-  } catch (error) {
-    const field = fieldOf(error.message, meta.options);
-    failure = { message: error.message, traceback: error.traceback ?? [], field };
-    if (field) errors = { [field]: error.message };
-  }
-  model.set({ setup: { isRunning: false, began: 0, failure, errors, isDone: !failure } });
-  await refreshStatus();
-  if (!failure && meta.commands.length) show(meta.commands[0].name);
+	const { options, meta } = model.get();
+	const sent = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined && value !== null));
+	model.set({ setup: { ...FRESH, isRunning: true, began: performance.now() } });
+	const told = await ask("setup", { json: sent }).then(() => ({ isDone: true }), (error) => failureOf(error, meta.options));
+	model.set({ setup: { ...FRESH, ...told } });
+	await refreshStatus();
+	if (told.isDone && meta.commands.length) show(meta.commands[0].name);
 }
 
 export async function refreshStatus() {
-  try {
-    model.set({ status: (await ask("healthcheck", { quiet: true })).status });
-  } catch {
-    model.set({ status: "UNREACHABLE" });
-  }
+	try {
+		model.set({ status: (await ask("healthcheck", { isQuiet: true })).status });
+	} catch {
+		model.set({ status: "UNREACHABLE" });
+	}
 }
 
 // An address that somebody typed or went back to; our own writing of it does not come here.
 addEventListener("hashchange", () => location.reload());
 
 function writeAddressSoon() {
-  if (addressTimer) return;
-  addressTimer = setTimeout(() => {
-    addressTimer = null;
-    const { view, options } = model.get();
-    const state = view === SETUP ? null : session(view).get();
-    const values = state ? { ...state.values, "~source": state.source } : options;
-    history.replaceState(null, "", addressOf(addressName(view), values));
-  }, ADDRESS_AFTER_MS);
+	if (addressTimer) return;
+	addressTimer = setTimeout(() => {
+		addressTimer = null;
+		const { view, options } = model.get();
+		const state = view === SETUP ? null : session(view).get();
+		const values = state ? { ...state.values, "~source": state.source } : options;
+		history.replaceState(null, "", addressOf(addressName(view), values));
+	}, ADDRESS_AFTER_MS);
 }

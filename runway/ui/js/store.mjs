@@ -2,26 +2,45 @@
 import { useEffect, useState } from "./dom.mjs";
 
 export function createStore(initial) {
-  let state = initial;
-  const listeners = new Set();
-  return {
-    get: () => state,
-    set(patch) {
-      state = { ...state, ...(typeof patch === "function" ? patch(state) : patch) };
-      for (const listener of [...listeners]) listener(state);
-    },
-    follow(listener) {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
-    },
-  };
+	let state = initial;
+	const listeners = new Set();
+	return {
+		get: () => state,
+		set(patch) {
+			state = { ...state, ...(typeof patch === "function" ? patch(state) : patch) };
+			for (const listener of [...listeners]) listener(state);
+		},
+		follow(listener) {
+			listeners.add(listener);
+			return () => listeners.delete(listener);
+		},
+	};
 }
 
 export function useStore(store) {
-  const [, redraw] = useState(0);
-  useEffect(() => {
-    redraw((count) => count + 1); // it may have changed between drawing and this moment
-    return store.follow(() => redraw((count) => count + 1));
-  }, [store]);
-  return store.get();
+	const [, redraw] = useState(0);
+	useEffect(() => {
+		const follow = () => redraw((count) => count + 1);
+		follow(); // it may have changed between drawing and this moment
+		return store.follow(follow);
+	}, [store]);
+	return store.get();
 }
+
+// A text in the browser's storage. Where that is full or barred it lasts until the page is left.
+export const stored = (storage, key) => ({
+	read() {
+		try {
+			return window[storage].getItem(key);
+		} catch {
+			return null;
+		}
+	},
+	keep(text) {
+		try {
+			window[storage].setItem(key, text);
+		} catch {
+			// kept in this page only
+		}
+	},
+});

@@ -1,4 +1,4 @@
-// Which control shows a type. A control gets {id, type, value, onChange, errorId, context}; values are as they are sent.
+// Which control shows a type; it gets {id, type, value, onChange, errorId, context}. Values are as they are sent.
 import { AnyControl } from "./any.mjs";
 import { ArrayControl } from "./array.mjs";
 import { BooleanControl, CategoryControl, NumberControl, TextControl } from "./scalars.mjs";
@@ -9,19 +9,19 @@ import { SegmentationControl } from "./segmentation.mjs";
 import { VectorControl } from "./vector.mjs";
 
 const CONTROLS = {
-  any: AnyControl,
-  array: ArrayControl,
-  boolean: BooleanControl,
-  category: CategoryControl,
-  file: FileControl,
-  image: ImageControl,
-  image_bounding_box: PlacesControl,
-  image_landmarks: PlacesControl,
-  image_point: PlacesControl,
-  number: NumberControl,
-  segmentation: SegmentationControl,
-  text: TextControl,
-  vector: VectorControl,
+	any: AnyControl,
+	array: ArrayControl,
+	boolean: BooleanControl,
+	category: CategoryControl,
+	file: FileControl,
+	image: ImageControl,
+	image_bounding_box: PlacesControl,
+	image_landmarks: PlacesControl,
+	image_point: PlacesControl,
+	number: NumberControl,
+	segmentation: SegmentationControl,
+	text: TextControl,
+	vector: VectorControl,
 };
 
 // A type of the script's own is written as JSON.

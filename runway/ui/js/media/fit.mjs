@@ -1,46 +1,38 @@
-// How a picture is cut and scaled before it is sent. Pure numbers, used by the page and by its worker.
+// How a picture is cut and scaled before it is sent. Pure numbers, for the page and its worker.
+
+export const WHOLE = { x: 0, y: 0, width: 1, height: 1 };
+export const AS_IT_IS = { fit: "original", width: 0, height: 0, crop: null, format: "same" };
 
 // The edit that a type's declared sizes ask for.
 export function editFor(type) {
-  const edit = { fit: "original", width: 0, height: 0, crop: null, format: "same" };
-  if (type.width && type.height) return { ...edit, fit: "cover", width: type.width, height: type.height };
-  const width = type.width ?? type.maxWidth;
-  const height = type.height ?? type.maxHeight;
-  if (width || height) return { ...edit, fit: "inside", width: width ?? height, height: height ?? width };
-  return edit;
+	if (type.width && type.height) return { ...AS_IT_IS, fit: "cover", width: type.width, height: type.height };
+	const width = type.width ?? type.maxWidth;
+	const height = type.height ?? type.maxHeight;
+	if (width || height) return { ...AS_IT_IS, fit: "inside", width: width ?? height, height: height ?? width };
+	return AS_IT_IS;
 }
 
-// Where to read from and where to draw to.
-//   original: the cropped part as it is     inside: shrunk to fit into width x height, never enlarged
-//   cover: fills width x height, the overhang is cut      stretch: exactly width x height
-export function placement(picture, edit) {
-  const crop = edit.crop ?? { x: 0, y: 0, width: 1, height: 1 };
-  const source = {
-    x: crop.x * picture.width,
-    y: crop.y * picture.height,
-    width: Math.max(1, crop.width * picture.width),
-    height: Math.max(1, crop.height * picture.height),
-  };
-  const full = (size) => ({ source, size, target: { x: 0, y: 0, ...size } });
-  const whole = { width: Math.round(source.width), height: Math.round(source.height) };
-  if (edit.fit === "original" || !edit.width || !edit.height) return full(whole);
-  if (edit.fit === "stretch") return full({ width: edit.width, height: edit.height });
-  const scales = [edit.width / source.width, edit.height / source.height];
-  if (edit.fit === "inside") {
-    const scale = Math.min(1, ...scales);
-    const shrunk = (length) => Math.max(1, Math.round(length * scale));
-    return full({ width: shrunk(source.width), height: shrunk(source.height) });
-  }
-  const scale = Math.max(...scales);
-  const [width, height] = [edit.width / scale, edit.height / scale];
-  return {
-    size: { width: edit.width, height: edit.height },
-    target: { x: 0, y: 0, width: edit.width, height: edit.height },
-    source: {
-      x: source.x + (source.width - width) / 2,
-      y: source.y + (source.height - height) / 2,
-      width,
-      height,
-    },
-  };
+// {source, size}: the part of the picture that is kept, and the size it is drawn in.
+// "inside" never enlarges, "cover" cuts what hangs over, "stretch" takes width x height whatever the shape.
+export function placement(picture, { fit, width, height, crop }) {
+	const part = crop ?? WHOLE;
+	const source = {
+		x: part.x * picture.width,
+		y: part.y * picture.height,
+		width: Math.max(1, part.width * picture.width),
+		height: Math.max(1, part.height * picture.height),
+	};
+	const shrunk = (scale) => ({
+		width: Math.max(1, Math.round(source.width * scale)),
+		height: Math.max(1, Math.round(source.height * scale)),
+	});
+	if (fit === "original" || !width || !height) return { source, size: shrunk(1) };
+	const scales = [width / source.width, height / source.height];
+	if (fit === "inside") return { source, size: shrunk(Math.min(1, ...scales)) };
+	const size = { width, height };
+	if (fit === "stretch") return { source, size };
+	const scale = Math.max(...scales);
+	const kept = { width: width / scale, height: height / scale };
+	const [x, y] = [source.x + (source.width - kept.width) / 2, source.y + (source.height - kept.height) / 2];
+	return { size, source: { x, y, ...kept } };
 }

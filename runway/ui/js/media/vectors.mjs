@@ -1,49 +1,31 @@
-// Points of a latent space: seeded samples, ways between them.
-
-// A small generator of uniform numbers (mulberry32, Tommy Ettinger, public domain).
-export function uniform(seed) {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
+// Points of a latent space: samples, ways between them.
 
 // A normal sample (Box and Muller, 1958) with the mean and spread that the type declares.
-export function sample({ length, samplingMean: mean = 0, samplingStd: std = 1 }, random = Math.random) {
-  return Array.from({ length }, () => {
-    const radius = Math.sqrt(-2 * Math.log(1 - random()));
-    return mean + std * radius * Math.cos(2 * Math.PI * random());
-  });
+export function sample({ length, samplingMean: mean = 0, samplingStd: std = 1 }) {
+	return Array.from({ length }, () => {
+		const radius = Math.sqrt(-2 * Math.log(1 - Math.random()));
+		return mean + std * radius * Math.cos(2 * Math.PI * Math.random());
+	});
 }
 
-// Weighted mix of points. Plain mixing drifts towards the mean, where models saw no samples: the distance from it is
-// mixed too, and restored.
+// Weighted mix of points. The distance from the mean is mixed too: plain mixing drifts towards it, where models saw no samples.
 export function blend(points, weights, mean = 0) {
-  const mixed = points[0].map((_, at) => points.reduce((sum, point, index) => sum + weights[index] * (point[at] - mean), 0));
-  const distance = (vector, offset) => Math.sqrt(vector.reduce((sum, value) => sum + (value - offset) ** 2, 0));
-  const wanted = points.reduce((sum, point, index) => sum + weights[index] * distance(point, mean), 0);
-  const got = distance(mixed, 0);
-  const scale = got > 1e-9 ? wanted / got : 1;
-  return mixed.map((value) => Number((mean + value * scale).toFixed(5)));
+	const mixed = points[0].map((_, at) => points.reduce((sum, point, index) => sum + weights[index] * (point[at] - mean), 0));
+	const wanted = points.reduce((sum, point, index) => sum + weights[index] * Math.hypot(...point.map((value) => value - mean)), 0);
+	const got = Math.hypot(...mixed);
+	const scale = got > 1e-9 ? wanted / got : 1;
+	return mixed.map((value) => Number((mean + value * scale).toFixed(5)));
 }
 
 // The point at `x`, `y` (0..1) of a square grid of `side` x `side` anchors, in rows.
 export function inGrid(anchors, side, x, y, mean = 0) {
-  const [column, row] = [x * (side - 1), y * (side - 1)];
-  const [left, top] = [Math.min(side - 2, Math.floor(column)), Math.min(side - 2, Math.floor(row))];
-  const [right, down] = [column - left, row - top];
-  const corner = (dx, dy) => anchors[(top + dy) * side + left + dx];
-  return blend(
-    [corner(0, 0), corner(1, 0), corner(0, 1), corner(1, 1)],
-    [(1 - right) * (1 - down), right * (1 - down), (1 - right) * down, right * down],
-    mean,
-  );
+	const [column, row] = [x * (side - 1), y * (side - 1)];
+	const [left, top] = [Math.min(side - 2, Math.floor(column)), Math.min(side - 2, Math.floor(row))];
+	const [right, down] = [column - left, row - top];
+	const first = top * side + left;
+	const corners = [first, first + 1, first + side, first + side + 1].map((index) => anchors[index]);
+	return blend(corners, [(1 - right) * (1 - down), right * (1 - down), (1 - right) * down, right * down], mean);
 }
 
 // Numbers in pasted text: JSON, or anything with numbers in it.
-export function numbersIn(text) {
-  return (text.match(/[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?/gi) ?? []).map(Number);
-}
+export const numbersIn = (text) => (text.match(/[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?/gi) ?? []).map(Number);

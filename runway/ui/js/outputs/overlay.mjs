@@ -1,72 +1,51 @@
 // Points, boxes and landmarks over the picture they were found in.
-import { Lines } from "../controls/places.mjs";
+import { FORMS, Lines } from "../controls/places.mjs";
 import { percent } from "../places.mjs";
-import { isVisual, roundTo } from "../types.mjs";
+import { cut, isVisual, roundTo } from "../types.mjs";
 import { inputPicture } from "./picture.mjs";
 import { CopyButton } from "./plain.mjs";
-import { html, useState } from "../parts.mjs";
+import { html, onPictureSize, useState } from "../parts.mjs";
 
 const COLORS = ["#ff3d71", "#00b3ff", "#2fd06a", "#ffb020", "#b07cff", "#00d0c0", "#ff7a3d", "#e3e34a"];
 const IN_PIXELS = 1.5; // by convention coordinates are 0..1; scripts that use pixels pass this at once
 
 // `values` is a list of places, `value` a single one.
 export function Overlay({ type, value, values, entry, command, name = type.name }) {
-  const [natural, setNatural] = useState(null);
-  const ground = inputPicture(entry, command) ?? outputPicture(entry, command);
-  const places = values ?? [value];
-  const size = scaleOf(places, natural);
-  return html`
-    <div class="overlay-view">
-      <div class=${`board is-output ${ground ? "" : "is-blank"}`}>
-        ${ground &&
-        html`<img
-          src=${ground}
-          alt=${`${name} over the picture`}
-          onLoad=${(event) => setNatural([event.target.naturalWidth, event.target.naturalHeight])}
-        />`}
-        ${places.map((place, index) => {
-          const color = COLORS[index % COLORS.length];
-          const points = pointsOf(type, place).map(([x, y]) => [x / size[0], y / size[1]]);
-          const text = (at) => type.labels?.[at] ?? (places.length > 1 ? `${name} ${index + 1}` : name);
-          return html`
-            <${Lines} type=${type} points=${points} color=${color} />
-            ${(type.type === "image_bounding_box" ? points.slice(0, 1) : points).map(
-              ([x, y], at) => html`
-                <span
-                  class=${type.type === "image_bounding_box" ? "box-name" : "mark"}
-                  style=${{ ...percent([x, y]), "--color": color }}
-                  data-label=${text(at)}
-                ></span>
-              `,
-            )}
-          `;
-        })}
-      </div>
-      <div class="row">
-        <code class="coordinates">${short(values ?? value)}</code>
-        <${CopyButton} text=${() => JSON.stringify(values ?? value)} label=${`Copy ${name}`} />
-      </div>
-    </div>
-  `;
-}
-
-function pointsOf(type, value) {
-  if (type.type === "image_point") return [value];
-  if (type.type === "image_bounding_box") return [value.slice(0, 2), value.slice(2)];
-  return value;
+	const [natural, setNatural] = useState(null);
+	const ground = inputPicture(entry, command) ?? outputPicture(entry, command);
+	const places = values ?? [value];
+	const size = scaleOf(places, natural);
+	const isBox = type.type === "image_bounding_box";
+	return html`<div class="overlay-view">
+		<div class="board is-output ${ground ? "" : "is-blank"}">
+			${ground && html`<img src=${ground} alt="${name} over the picture" ...${onPictureSize(setNatural)} />`}
+			${places.map((place, index) => {
+				const color = COLORS[index % COLORS.length];
+				const points = FORMS[type.type].handles(place).map(([x, y]) => [x / size[0], y / size[1]]);
+				const text = (at) => type.labels?.[at] ?? (places.length > 1 ? `${name} ${index + 1}` : name);
+				return html`
+					<${Lines} type=${type} points=${points} color=${color} />
+					${(isBox ? points.slice(0, 1) : points).map((point, at) => html`
+						<span class=${isBox ? "box-name" : "mark"} style=${{ ...percent(point), "--color": color }} data-label=${text(at)}></span>
+					`)}
+				`;
+			})}
+		</div>
+		<div class="row">
+			<code class="coordinates">${short(values ?? value)}</code>
+			<${CopyButton} text=${() => JSON.stringify(values ?? value)} name=${name} />
+		</div>
+	</div>`;
 }
 
 function scaleOf(places, natural) {
-  const isPixels = places.flat(3).some((number) => Math.abs(number) > IN_PIXELS);
-  return isPixels && natural ? natural : [1, 1];
+	const isPixels = places.flat(3).some((number) => Math.abs(number) > IN_PIXELS);
+	return isPixels && natural ? natural : [1, 1];
 }
 
 function outputPicture(entry, command) {
-  const type = command.outputs.find(isVisual);
-  return type && entry.outputs[type.name];
+	const type = command.outputs.find(isVisual);
+	return type && entry.outputs[type.name];
 }
 
-function short(value) {
-  const text = JSON.stringify(value, (_, inner) => (typeof inner === "number" ? roundTo(inner, 3) : inner));
-  return text.length > 160 ? `${text.slice(0, 160)}…` : text;
-}
+const short = (value) => cut(JSON.stringify(value, (_, inner) => (typeof inner === "number" ? roundTo(inner, 3) : inner)), 160);

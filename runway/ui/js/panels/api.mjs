@@ -1,55 +1,46 @@
 // The call on screen as code to paste.
-import { ROOT, text } from "../api.mjs";
+import { ROOT, addressOf, text } from "../api.mjs";
 import { CopyButton } from "../outputs/plain.mjs";
 import { token } from "../token.mjs";
 import { SNIPPETS } from "./snippets.mjs";
-import { html, useState, useStore } from "../parts.mjs";
+import { Segments, html, useState, useStore } from "../parts.mjs";
 
+const LANGUAGES = Object.keys(SNIPPETS);
 const LONG = 80; // characters of a value that is shown; what is copied is whole
 
 export function ApiPanel({ session }) {
-  useStore(session.store);
-  const [language, setLanguage] = useState(SNIPPETS[0].name);
-  const { write } = SNIPPETS.find((one) => one.name === language);
-  const call = (inputs) => write({ url: new URL(encodeURIComponent(session.command.name), ROOT).href, inputs, hasToken: token.value() !== "" });
-  const shown = call(JSON.parse(JSON.stringify(session.inputs(), (_, value) => shorten(value))));
-  return html`
-    <details class="card api-panel">
-      <summary><h2>API</h2><span class="muted">the call on screen as curl, Python and JavaScript</span></summary>
-      <div class="row">
-        <div class="segmented" role="radiogroup" aria-label="Language">
-          ${SNIPPETS.map(
-            ({ name }) => html`
-              <label class=${`segment ${name === language ? "is-on" : ""}`}>
-                <input type="radio" class="sr-only" name="language" value=${name} checked=${name === language} onChange=${() => setLanguage(name)} />${name}
-              </label>
-            `,
-          )}
-        </div>
-        <span class="push row">
-          <${Document} path="meta">Manifest<//>
-          <${Document} path="openapi.json">OpenAPI<//>
-          <${CopyButton} text=${() => call(session.inputs())} label=${`Copy the ${language} code`} />
-        </span>
-      </div>
-      <pre role="group" class="code snippet" tabindex="0" aria-label=${`${language} code`}>${shown}</pre>
-    </details>
-  `;
+	useStore(session);
+	const [language, setLanguage] = useState(LANGUAGES[0]);
+	const url = addressOf(session.command.name);
+	const call = (inputs) => SNIPPETS[language]({ url, inputs, hasToken: token.value() !== "" });
+	const shown = call(JSON.parse(JSON.stringify(session.inputs(), (_, value) => shorten(value))));
+	return html`<details class="card api-panel">
+		<summary><h2>API</h2><span class="muted">the call on screen as curl, Python and JavaScript</span></summary>
+		<div class="row">
+			<${Segments} label="Language" name="language" value=${language} options=${LANGUAGES.map((one) => [one, one])} onTake=${setLanguage} />
+			<span class="push row">
+				<${Document} path="meta">Manifest<//>
+				<${Document} path="openapi.json">OpenAPI<//>
+				<${CopyButton} text=${() => call(session.inputs())} name="the ${language} code" />
+			</span>
+		</div>
+		<pre role="group" class="code snippet" tabindex="0" aria-label="${language} code">${shown}</pre>
+	</details>`;
 }
 
-// A link to what the server tells of itself. A link carries no token: with one, the page fetches it and shows it.
+// What the server tells of itself. A link carries no token: with one, the page fetches it and shows it.
 function Document({ path, children }) {
-  const open = async (event) => {
-    if (!token.value()) return;
-    event.preventDefault();
-    const told = await text(path);
-    if (told !== null) window.open(URL.createObjectURL(new Blob([told], { type: "application/json" })));
-  };
-  return html`<a href=${new URL(path, ROOT).href} target="_blank" rel="noreferrer" onClick=${open}>${children}</a>`;
+	const open = async (event) => {
+		if (!token.value()) return;
+		event.preventDefault();
+		const told = await text(path);
+		if (told !== null) window.open(URL.createObjectURL(new Blob([told], { type: "application/json" })));
+	};
+	return html`<a href=${new URL(path, ROOT).href} target="_blank" rel="noreferrer" onClick=${open}>${children}</a>`;
 }
 
 function shorten(value) {
-  if (typeof value === "string" && value.length > LONG) return `${value.slice(0, LONG / 2)}…`;
-  if (Array.isArray(value) && value.length > 8 && value.every((item) => typeof item === "number")) return [...value.slice(0, 6), "…"];
-  return value;
+	if (typeof value === "string" && value.length > LONG) return `${value.slice(0, LONG / 2)}…`;
+	if (Array.isArray(value) && value.length > 8 && value.every((item) => typeof item === "number")) return [...value.slice(0, 6), "…"];
+	return value;
 }
