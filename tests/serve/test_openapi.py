@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,9 +10,13 @@ from pathlib import Path
 import pytest
 
 from tests.serving import run_script, serve
+from tests.trust.kinds import metric
 
-SCRIPT = Path(__file__).parents[1] / "scripts" / "typed.py"
-# A picture that is none and a box without area fit every schema and are a 400: what JSON Schema cannot say.
+ROOT = Path(__file__).parents[2]
+SCRIPT = ROOT / "tests" / "scripts" / "typed.py"
+COMMANDS = ("plain", "pictures {1}", "steps")
+LEAST_OF_EACH = 15  # calls of each command that succeed, and as many that its inputs refuse
+# A box without area fits its schema and is a 400: what JSON Schema cannot say.
 CONFIGURATION = """
 [checks]
 positive_data_acceptance.expected-statuses = [200, 202, 204, 400, 404]
@@ -69,6 +74,7 @@ def test_nothing_in_it_is_untrue(server, tmp_path):
     pytest.importorskip("schemathesis")
     settings = tmp_path / "schemathesis.toml"
     settings.write_text(CONFIGURATION)
+    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     play = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(settings), "run"]
     how = ["--max-examples", "60", "--seed", "6", "--request-timeout", "30", "--no-color"]
 
@@ -77,8 +83,13 @@ def test_nothing_in_it_is_untrue(server, tmp_path):
         capture_output=True,
         text=True,
         cwd=tmp_path,
+        env={**os.environ, "SCHEMATHESIS_HOOKS": "tests.serve.real_pictures", "PYTHONPATH": path},
         check=False,
     )
 
     assert played.returncode == 0, played.stdout[-20000:] + played.stderr[-2000:]
+    for command in COMMANDS:  # that a model answered, not only that nonsense was turned away
+        answered = metric(server, "runway_requests_total", command=command, code="200")
+        refused = metric(server, "runway_requests_total", command=command, code="400")
+        assert answered >= LEAST_OF_EACH and refused >= LEAST_OF_EACH, (command, answered, refused)
     assert server.get("/ready").status_code == 200
