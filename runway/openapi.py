@@ -1,6 +1,6 @@
 """`GET /openapi.json`: the server's routes and the model's commands as an OpenAPI 3.1 document, made from the manifest.
 
-Types of a script's own, which only the script knows, stand as any JSON value.
+What values look like is told by `runway.json_schema`.
 """
 
 from __future__ import annotations
@@ -10,12 +10,11 @@ from typing import Any
 from urllib.parse import quote
 
 from runway.__version__ import __version__
+from runway.json_schema import Schema, fields_schema
 from runway.manifest import Command, Fields, Manifest
 
-Schema = dict[str, Any]
 JSON_TYPE = "application/json"
-NUMBERS: Schema = {"type": "array", "items": {"type": "number"}}
-PICTURE = "A picture as a data URI with base64 (PNG, JPEG, WebP, ...), or the bare base64."
+EVENTS_TYPE = "text/event-stream"
 COMPONENTS: dict[str, Schema] = {
     "Error": {
         "type": "object",
@@ -41,7 +40,21 @@ COMPONENTS: dict[str, Schema] = {
         },
     },
 }
+EVENT: Schema = {
+    "type": "object",
+    "required": ["event", "data"],
+    "properties": {
+        "event": {"enum": ["output", "succeeded", "failed", "cancelled"]},
+        "data": {"type": "string", "description": "JSON."},
+    },
+}
 ERROR = {"$ref": "#/components/schemas/Error"}
+PREFER = {
+    "name": "Prefer",
+    "in": "header",
+    "description": "`respond-async` for a job instead of an answer.",
+    "schema": {"type": "string", "examples": ["respond-async"]},
+}
 JOB_ID = {
     "name": "id",
     "in": "path",
@@ -66,102 +79,6 @@ def document(manifest: Manifest, routes: Collection[str]) -> dict[str, Any]:
         "paths": paths,
         "components": {"schemas": COMPONENTS},
     }
-
-
-def fields_schema(fields: Fields, is_output: bool = False) -> Schema:
-    """The JSON object of options, inputs or outputs; unknown names are ignored in it, as the server does."""
-    types = {name: t.to_dict() for name, t in fields.types.items()}
-    required = list(types)
-    if not is_output:
-        required = [name for name, t in fields.types.items() if not hasattr(t, "default")]
-    shown = {name: value_schema(described, is_output) for name, described in types.items()}
-    schema: Schema = {"type": "object", "properties": shown}
-    return {**schema, "required": required} if required else schema
-
-
-def value_schema(described: Mapping[str, Any], is_output: bool = False) -> Schema:
-    """The JSON values of a type that describes itself so (`BaseType.to_dict`)."""
-    make = _SCHEMAS.get(described["type"])
-    schema = {} if make is None else make(described, is_output)
-    if described.get("description"):
-        schema["description"] = described["description"]
-    if described.get("default") is not None and not is_output:
-        schema["default"] = described["default"]
-    return schema
-
-
-# -- one function a type
-
-
-def _number(described: Mapping[str, Any], is_output: bool) -> Schema:
-    if is_output:  # not a number and infinity have no JSON
-        return {"type": ["number", "boolean", "null"]}
-    limits = {"minimum": described.get("min"), "maximum": described.get("max")}
-    given = {key: limit for key, limit in limits.items() if limit is not None}
-    # the first SDK took booleans for numbers; with limits they make no sense
-    return {"type": "number", **given} if given else {"type": ["number", "boolean"]}
-
-
-def _text(described: Mapping[str, Any], is_output: bool) -> Schema:
-    return {"type": "string"} if is_output else {"type": "string", **_lengths(described, "Length")}
-
-
-def _array(described: Mapping[str, Any], is_output: bool) -> Schema:
-    items = value_schema({**described["itemType"], "default": None}, is_output)
-    limits = {} if is_output else _lengths(described, "Items")
-    return {"type": "array", "items": items, **limits}
-
-
-def _lengths(described: Mapping[str, Any], what: str) -> Schema:
-    limits = {f"{side}{what}": described.get(f"{side}Length") for side in ("min", "max")}
-    return {key: limit for key, limit in limits.items() if limit}
-
-
-def _vector(described: Mapping[str, Any], is_output: bool) -> Schema:
-    length = described["length"]
-    row: Schema = NUMBERS
-    if is_output:
-        row = {"type": "array", "items": {"type": ["number", "array", "null", "boolean"]}}
-    elif length:
-        row = {**NUMBERS, "minItems": length, "maxItems": length}
-    kinds = [{"type": ["number", "boolean", "null"] if is_output else "number"}, row]
-    rows = [] if is_output else [{"type": "array", "items": {"type": "array"}}]
-    return {"anyOf": [*kinds, *rows]}
-
-
-def _picture(_described: Mapping[str, Any], is_output: bool) -> Schema:
-    if is_output:
-        return {"type": "string", "pattern": "^data:image/", "description": PICTURE}
-    return {"type": "string", "description": PICTURE, "contentEncoding": "base64"}
-
-
-def _points(length: Callable[[Mapping[str, Any]], int], item: Schema) -> Any:
-    def make(described: Mapping[str, Any], _is_output: bool) -> Schema:
-        size = length(described)
-        return {"type": "array", "items": item, "minItems": size, "maxItems": size}
-
-    return make
-
-
-_PAIR: Schema = {**NUMBERS, "minItems": 2, "maxItems": 2}
-_SCHEMAS: dict[str, Callable[[Mapping[str, Any], bool], Schema]] = {
-    "boolean": lambda _described, _is_output: {"type": "boolean"},
-    "category": lambda described, is_output: {} if is_output else {"enum": described["oneOf"]},
-    "number": _number,
-    "text": _text,
-    "array": _array,
-    "vector": _vector,
-    "image": _picture,
-    "segmentation": _picture,
-    "image_point": _points(lambda _: 2, {"type": "number"}),
-    "image_bounding_box": _points(lambda _: 4, {"type": "number"}),
-    "image_landmarks": _points(lambda described: described["length"], _PAIR),
-    "file": lambda _described, _is_output: {"type": "string"},
-    "directory": lambda _described, _is_output: {"type": "string"},
-}
-
-
-# -- operations
 
 
 def _response(text: str, schema: Schema, media: str = JSON_TYPE) -> dict[str, Any]:
@@ -244,10 +161,11 @@ def _call(command: Command) -> dict[str, Any]:
         "200": _response("The outputs.", fields_schema(command.outputs, is_output=True)),
         "202": _response("A job, as `Prefer: respond-async` wished it.", {"$ref": _JOB}),
     }
-    answers["200"]["content"]["text/event-stream"] = {"schema": {"type": "string"}}
+    answers["202"]["links"] = _JOB_LINKS
+    answers["200"]["content"][EVENTS_TYPE] = {"schema": EVENT}
     operation = {
         "summary": f"Run {command.name}",
-        "parameters": [_header("Prefer", "`respond-async` for a job instead of an answer.")],
+        "parameters": [PREFER],
         "requestBody": _body(command.inputs),
         "responses": {
             **answers,
@@ -265,30 +183,34 @@ def _call(command: Command) -> dict[str, Any]:
     return operation
 
 
-def _header(name: str, text: str) -> dict[str, Any]:
-    return {"name": name, "in": "header", "description": text, "schema": {"type": "string"}}
-
-
 def _body(fields: Fields) -> dict[str, Any]:
     return {"required": True, "content": {JSON_TYPE: {"schema": fields_schema(fields)}}}
 
 
 _JOB = "#/components/schemas/Job"
+_JOB_LINKS = {
+    name: {"operationId": name, "parameters": {"id": "$response.body#/id"}}
+    for name in ("showJob", "removeJob", "followJob")
+}
 
 
 def _job_paths() -> dict[str, Any]:
     missing = _errors(status_404="There is no such job.")
     shown = {"200": _response("The job.", {"$ref": _JOB}), **missing}
-    events = {"200": _response("Its events.", {"type": "string"}, "text/event-stream"), **missing}
+    events = {"200": _response("Its events.", EVENT, EVENTS_TYPE), **missing}
     removed = {"204": {"description": "It is cancelled, if it ran, and forgotten."}, **missing}
     return {
         "/jobs/{id}": {
             "parameters": [JOB_ID],
-            "get": {"summary": "A job and its result", "responses": shown},
-            "delete": {"summary": "Cancel and forget a job", "responses": removed},
+            "get": _operation("showJob", "A job and its result", shown),
+            "delete": _operation("removeJob", "Cancel and forget a job", removed),
         },
         "/jobs/{id}/events": {
             "parameters": [JOB_ID],
-            "get": {"summary": "Follow a job", "responses": events},
+            "get": _operation("followJob", "Follow a job", events),
         },
     }
+
+
+def _operation(name: str, summary: str, responses: Mapping[str, Any]) -> dict[str, Any]:
+    return {"operationId": name, "summary": summary, "responses": responses}

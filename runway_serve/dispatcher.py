@@ -18,6 +18,7 @@ from runway.exceptions import RunwayError
 from runway.execution import Invocation, Output
 from runway.manifest import Manifest
 from runway.messages import CancelTasks
+from runway_serve import tally_records
 from runway_serve.batching.queue import LaneFullError
 from runway_serve.config import FrontConfig
 from runway_serve.crew import Crew, Task, WorkerEntry
@@ -92,6 +93,7 @@ class Dispatcher(Engine):
         """What `GET /metrics` shows; blocks the calling thread, which must not be the loop's."""
 
         async def read() -> Reading:
+            self._tell_supervisor({"op": "tallies", "tallies": tally_records.record(self.tallies)})
             waiting, running = self._feeder.waiting(), self._feeder.running()
             return Reading(self.tallies.copied(), waiting, running, self._crew.snapshot)
 
@@ -150,7 +152,7 @@ class Dispatcher(Engine):
         manifests = (entry["manifest"] for entry in snapshot["workers"])
         manifest = next((wire for wire in manifests if wire is not None), None)
         if self._manifest is None and manifest is not None:
-            self._learn(manifest)
+            self._learn(manifest, snapshot["tallies"])
         self._setups.learn(snapshot["generation"], snapshot["options"])
         self._crew.update(snapshot["workers"])
         if self._crew.has_failed:
@@ -236,10 +238,12 @@ class Dispatcher(Engine):
 
     # -- workers
 
-    def _learn(self, wire: Mapping[str, Any]) -> None:
+    def _learn(self, wire: Mapping[str, Any], kept: Mapping[str, Any] | None) -> None:
         self._manifest = Manifest.from_wire(wire)
         self.started_at = monotonic()
         self.tallies.declare(self._manifest.commands)
+        if kept is not None:
+            tally_records.add(self.tallies, kept)
         self._feeder.learn(self._manifest, self._config)
 
     def _hear(self, worker: WorkerEntry, message: Mapping[str, Any]) -> None:

@@ -39,6 +39,7 @@ class Supervisor:
         self._config = config
         self._folder = Path()
         self._front_identity: bytes | None = None
+        self._tallies: dict[str, Any] | None = None  # what a front last showed at `/metrics`
         self._stop_signals = 0
         self._drain_until: float | None = None
         self._changed = False
@@ -207,6 +208,8 @@ class Supervisor:
         elif message["op"] == "kill":
             pid, reason, cause = message["pid"], message["reason"], message["cause"]
             self._pool.kill(message["worker"], reason, cause, pid)
+        elif message["op"] == "tallies":
+            self._tallies = message["tallies"]
         elif message["op"] == "drained":
             self._drain_until = 0.0
 
@@ -223,6 +226,7 @@ class Supervisor:
                 "generation": self._pool.generation,
                 "options": self._pool.options if self._pool.generation else None,
                 "workers": [_snapshot(worker) for worker in self._pool.states],
+                "tallies": self._tallies,
             }
         )
 

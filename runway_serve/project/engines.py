@@ -52,13 +52,14 @@ def run_command(engine: str, tag: str, is_gpu: bool) -> str:
 
 
 def _why_not(name: str) -> str | None:
-    if shutil.which(name) is None:
+    program = shutil.which(name)
+    if program is None:
         return "not installed"
     if name != "docker":
         return None
     try:
         asked = subprocess.run(
-            ["docker", "version", "--format", "{{.Server.Version}}"],  # nosec B607 # PATH's, as above
+            [program, "version", "--format", "{{.Server.Version}}"],
             capture_output=True,
             text=True,
             timeout=ANSWER_S,

@@ -23,7 +23,16 @@ from runway.fetch import FetchLimits, fetch
 from tests.chaos.faults import fill
 from tests.serving import Served, serve
 from tests.trust.conftest import worker_pids
-from tests.trust.kinds import ONE, error_of, metric, raw, wait_for, wait_for_workers, written
+from tests.trust.kinds import (
+    ONE,
+    case,
+    error_of,
+    metric,
+    raw,
+    wait_for,
+    wait_for_workers,
+    written,
+)
 
 FREE = FetchLimits(1 << 30, 20.0)
 SCRIPT = """
@@ -171,6 +180,55 @@ runway.run()
             front.kill()
             front.wait(10)
             wait_for_workers(server, 1)
+
+
+COUNTERS = (
+    "runway_requests_total",
+    "runway_run_seconds_count",
+    "runway_run_seconds_sum",
+    "runway_queue_wait_seconds_count",
+    "runway_batch_size_sum",
+    "runway_refusals_total",
+)
+
+
+def counters(server: Served) -> dict[str, float]:
+    """Every series of `COUNTERS`, by its name with labels."""
+    lines = (line.rpartition(" ") for line in server.get("/metrics").text.splitlines())
+    return {name: float(value) for name, _, value in lines if name.startswith(COUNTERS)}
+
+
+PROCESSES = {
+    "front": front_of,
+    "worker": lambda server: psutil.Process(next(iter(worker_pids(server)))),
+}
+
+
+@case(40)
+@pytest.mark.parametrize("dies", PROCESSES)
+def test_no_count_that_was_shown_falls_when_a_process_is_replaced(tmp_path: Path, dies: str):
+    source = """
+import runway
+@runway.command("half", inputs={"x": runway.number(max=9)}, outputs={"y": runway.number})
+def half(m, a): return a["x"] / 2
+runway.run()
+"""
+    with serve(written(tmp_path, source), "--gpus", "none", "--cpu-workers", "2") as server:
+        wait_for_workers(server, 2)
+        for _ in range(2):
+            before = counters(server)
+            codes = [server.post("half", {"x": x}).status_code for x in (1, 2, 3, 10)]
+            assert codes == [200, 200, 200, 400]
+            shown = counters(server)
+            name = 'runway_requests_total{code="200",command="half"}'
+            assert shown[name] == before[name] + 3
+            victim = PROCESSES[dies](server)
+            victim.kill()
+            victim.wait(10)
+            wait_for_workers(server, 2)
+            after = counters(server)
+            assert {name: value for name, value in shown.items() if after[name] < value} == {}
+            assert after[name] == shown[name]
 
 
 def pixels_of(data_uri: str) -> np.ndarray:
