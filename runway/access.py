@@ -70,8 +70,7 @@ class Access:
             return RefusedError(401, UNAUTHORIZED, "unauthorized")
         if method in SAFE_METHODS or not self._guards(method, path):
             return None
-        origin = headers.get("origin")
-        if origin is None or is_same_site(origin, headers) or origin in (self.origins or ()):
+        if not is_foreign_page(headers) or headers.get("origin") in (self.origins or ()):
             return None
         return RefusedError(403, FOREIGN_PAGE, "foreign_origin")
 
@@ -119,18 +118,29 @@ def tokens_variable() -> list[str]:
     return [token.strip() for token in os.environ.get("RW_TOKEN", "").split(",") if token.strip()]
 
 
-def is_same_site(origin: str, headers: Mapping[str, str]) -> bool:
-    """Whether a page of this very server sent the request.
+def is_foreign_page(headers: Mapping[str, str]) -> bool:
+    """Whether a page of another site sent the request; programs, which name no origin, are no pages.
 
-    Browsers that send `Sec-Fetch-Site` know it best: a proxy may have changed `Host`.
+    Browsers that send `Sec-Fetch-Site` know it best: a proxy may have changed `Host`. They leave it out on plain HTTP
+    but for loopback addresses; there `Origin` must name the place that `Host` names. `X-Forwarded-Host` is not
+    believed, as a page may send it.
+
+    Args:
+        headers: names in lower case.
     """
-    site = headers.get("sec-fetch-site")
-    if site is not None:
-        return site in ("same-origin", "none")
+    site = headers.get("sec-fetch-site", "none")
+    if site != "none":  # what a user typed tells nothing of a page
+        return site != "same-origin"  # `same-site` is another port, scheme or name of the domain
+    origin = headers.get("origin")
+    if origin is None:
+        return False
     scheme, _, place = origin.lower().partition("://")
-    port = DEFAULT_PORTS.get(scheme, "")
-    host = headers.get("host", "").lower()
-    return place != "" and place.removesuffix(port) == host.removesuffix(port)
+    came_by = headers.get("x-forwarded-proto", scheme).partition(",")[0].strip().lower()
+    if scheme not in DEFAULT_PORTS or (came_by in ("https", "wss") and scheme != "https"):
+        return True
+    port = DEFAULT_PORTS[scheme]
+    host = headers.get("host", "").strip().lower()
+    return place == "" or place.removesuffix(port) != host.removesuffix(port)
 
 
 def _is_open(method: str, path: str) -> bool:

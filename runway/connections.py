@@ -27,6 +27,7 @@ class Connections:
         self.note_turned_away = note_turned_away
         self._open: set[RunwayHttpProtocol] = set()
         self._timer: asyncio.TimerHandle | None = None
+        self._due = 0.0  # when the next sweep should begin
 
     def admit(
         self, connection: RunwayHttpProtocol, count: int, loop: asyncio.AbstractEventLoop
@@ -42,14 +43,20 @@ class Connections:
         self._open.discard(connection)
 
     def _plan(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._timer = loop.call_later(self.limits.read_timeout_s / SWEEPS, self._sweep, loop)
+        self._due = loop.time() + self.limits.read_timeout_s / SWEEPS
+        self._timer = loop.call_at(self._due, self._sweep, loop)
 
     def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
         """End the requests that come too slowly."""
         self._timer = None
         now = loop.time()
+        late_s = max(
+            0.0, now - self._due
+        )  # a process that was stopped could not read; that is not the client's fault
         for connection in list(self._open):
             if connection.is_reading:
+                if connection.reading_since is not None:
+                    connection.reading_since += late_s
                 self._look_at(connection, now)
         if self._open:
             self._plan(loop)

@@ -26,6 +26,8 @@ from runway.request_ids import request_id
 
 JOIN_BYTES = 16_384  # to copy a longer body behind its head costs more than to write two pieces
 MAX_HEAD_BYTES = 65_536  # of a head that does not come in one piece
+# A process that was stopped runs its timers before it reads what came meanwhile, and to close on that would reset the
+LAST_LOOK_S = 0.05  # connection: so idle ones are left until the loop has read once more.
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -60,13 +62,13 @@ class RunwayHttpProtocol(HttpToolsProtocol):
         self._hot: HotCommands = self.config.app.hot  # type: ignore[union-attr]
         self._connections: Connections = self.config.app.connections  # type: ignore[union-attr]
         self._idle_since: float | None = None
+        self._last_look_of: float | None = None  # an `_idle_since`
         self._is_in_head = True
         self._head_bytes = 0
         self._asgi_bytes = 0
         self._closes_after_body = False
-        self.is_reading = (
-            True  # from the first byte of a request to its last, and before the very first
-        )
+        # From the first byte of a request to its last, and before the very first.
+        self.is_reading = True
         self.reading_since: float | None = None  # set by the sweep of `Connections`
 
     def data_received(self, data: bytes) -> None:
@@ -289,5 +291,8 @@ class RunwayHttpProtocol(HttpToolsProtocol):
         left_s = self._idle_since + self.timeout_keep_alive - self.loop.time()
         if left_s > 0:
             self._arm(left_s)
+        elif self._last_look_of != self._idle_since:
+            self._last_look_of = self._idle_since
+            self._arm(LAST_LOOK_S)
         else:
             self.transport.close()

@@ -99,7 +99,7 @@ class JobRoutes:
                 max_body_bytes=limit,
             )
         if is_kept:
-            accepted = {"Location": f"/jobs/{job.id}", "Preference-Applied": "respond-async"}
+            accepted = {"Location": f"jobs/{job.id}", "Preference-Applied": "respond-async"}
             await answer.send(
                 exchange.Response(202, job.to_json(), {**exchange.JSON_HEADERS, **accepted})
             )

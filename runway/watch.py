@@ -11,11 +11,12 @@ import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 import orjson
 
 from runway import exchange
+from runway.access import is_foreign_page
 from runway.engine import Engine
 
 Message = MutableMapping[str, Any]
@@ -120,7 +121,7 @@ class _Page:
 
 
 def _is_own_page(scope: Message) -> bool:
-    """Whether a page of this very server opened the socket; other sites must not see what its clients send."""
-    headers: dict[bytes, bytes] = dict(scope["headers"])
-    origin = headers.get(b"origin", b"").decode("latin1")
-    return origin != "" and urlsplit(origin).netloc == headers.get(b"host", b"").decode("latin1")
+    """Whether a page of this very server opened the socket; nobody else is told what clients send."""
+    pairs: list[tuple[bytes, bytes]] = scope["headers"]
+    headers = {name.decode("latin1"): value.decode("latin1") for name, value in pairs}
+    return "origin" in headers and not is_foreign_page(headers)

@@ -11,13 +11,13 @@ import posixpath
 import re
 from functools import cache
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from flask import Flask, request
 from flask import Response as FlaskResponse
 from werkzeug.exceptions import Forbidden, NotFound
 
 from runway import exchange
+from runway.access import is_foreign_page
 from runway.downloads import FilePolicy, FileSession
 from runway.uploads import Uploads
 
@@ -133,8 +133,7 @@ def refuse_other_sites() -> None:
     Raises:
         Forbidden: a page of another site sent the request.
     """
-    origin = request.headers.get("Origin")
-    if origin is not None and urlsplit(origin).netloc != request.host:
+    if is_foreign_page({name.lower(): value for name, value in request.headers.items()}):
         raise Forbidden
 
 

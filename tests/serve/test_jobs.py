@@ -44,8 +44,9 @@ def start(server: Served, command: str, inputs: dict[str, Any]) -> str:
     response = server.post(command, inputs, headers=ASYNC)
     assert response.status_code == 202, response.text
     assert response.headers["Preference-Applied"] == "respond-async"
-    assert response.headers["Location"] == f"/jobs/{response.json()['id']}"
-    return response.headers["Location"]
+    # Relative to the command, so that it holds below any path of a proxy.
+    assert response.headers["Location"] == f"jobs/{response.json()['id']}"
+    return f"/{response.headers['Location']}"
 
 
 def wait(look: Callable[[], Any]) -> Any:

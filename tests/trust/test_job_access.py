@@ -44,7 +44,7 @@ def start(server: Served, headers: Headers, inputs: object = None) -> str:
     """Path of a new job."""
     answer = server.post("repeat", inputs or REPEAT, headers={**ASYNC, **headers})
     assert answer.status_code == 202, answer.text
-    return answer.headers["Location"]
+    return f"/{answer.headers['Location']}"
 
 
 def delete(server: Served, path: str, headers: Headers) -> requests.Response:
