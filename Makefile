@@ -4,6 +4,11 @@
 PY := .venv/bin/python
 INPUTS := setup.py pyproject.toml .ci/install
 
+# `.ci/install tensorflow` makes it; with it the tests that need TensorFlow run too.
+ifneq ($(wildcard .venv-tensorflow/bin/python),)
+export PYTHON_TENSORFLOW ?= $(abspath .venv-tensorflow/bin/python)
+endif
+
 .PHONY: help demo test check bench format dev clean
 
 help:
@@ -45,7 +50,7 @@ dev:
 	@$(MAKE) --no-print-directory .venv/.develops
 
 clean:
-	rm -rf .venv build dist .cache *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-tensorflow build dist .cache *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	rm -f runway_serve/workers runway_serve/batching
 
 .venv/.serves: $(INPUTS)

@@ -3,8 +3,8 @@
     python examples/make_gallery.py                   # all; writes docs/gallery.md and each pictures/
     python examples/make_gallery.py digits face_mesh  # these; the others keep what docs/gallery.md says
 
-Weights must be there (`runway-serve examples fetch NAME`), and scikit-image, which carries the photographs. With
-PYTHON_TENSORFLOW naming another interpreter, the TensorFlow example runs there.
+Weights and TensorFlow are fetched if they are not there, as `runway-serve examples run` does; scikit-image, which
+carries the photographs, must be. With PYTHON_TENSORFLOW naming another interpreter, the TensorFlow example runs there.
 """
 
 import argparse
@@ -85,13 +85,23 @@ def from_json(value):
     return Image.open(io.BytesIO(base64.b64decode(value.partition(",")[2])))
 
 
+def interpreter_for(name):
+    """The interpreter that runs an example; what it lacks is fetched first."""
+    own = os.environ.get("PYTHON_TENSORFLOW") if name == "face_mesh" else None
+    if own:
+        return own
+    command = [sys.executable, "-m", "runway_serve", "examples", "prepare", name]
+    prepared = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    if prepared.returncode:
+        raise SystemExit(f"{name} cannot be prepared; the reason is above")
+    return prepared.stdout.strip()
+
+
 @contextmanager
 def served(name):
     """Address of an example that is ready, and the seconds that took."""
     port = choose_port()
-    python = sys.executable
-    if name == "face_mesh":
-        python = os.environ.get("PYTHON_TENSORFLOW", python)
+    python = interpreter_for(name)
     command = [python, "-m", "runway_serve", str(HERE / name), *FLAGS, "--port", str(port)]
     started = time.monotonic()
     server = subprocess.Popen(command, stdin=subprocess.DEVNULL)

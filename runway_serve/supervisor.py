@@ -21,6 +21,7 @@ from typing import Any
 import zmq
 
 from runway_serve.config import ConfigError, FrontConfig, ServeConfig
+from runway_serve.examples.catalogue import advice_for
 from runway_serve.front_process import FrontProcess, hold_folder, remove_folder, uploads_folder
 from runway_serve.workers.child import make_arena
 from runway_serve.workers.devices import NoUsableGpuError, discover
@@ -261,6 +262,8 @@ class Supervisor:
         self._pool.finish_printing(PRINTED_WITHIN_S)
         for cause in dict.fromkeys(w.error or w.reason for w in self._pool.states):
             print(f"runway-serve: no worker could start: {cause}", file=sys.stderr, flush=True)
+        if advice := advice_for(self._config.script.parent):
+            print(f"runway-serve: {advice}", file=sys.stderr, flush=True)
         return 1
 
     def _run_alone(self) -> int:

@@ -24,6 +24,7 @@ from runway.model import RunwayModel
 from runway_serve.workers.child import scratch_path
 from runway_serve.workers.lifeline import take_lifeline
 from runway_serve.workers.marks import OutputMarks
+from runway_serve.workers.missing_files import with_file
 from runway_serve.workers.script import NeverRanError, load_script, print_from
 from runway_serve.workers.trace import make_loop
 from runway_serve.workers.warmup import WarmUp, WarmUpError
@@ -81,7 +82,8 @@ def main() -> None:
             else:
                 error.print_exception()
             is_warm_up = isinstance(error, WarmUpError)
-            report("warmup_failed" if is_warm_up else "setup_failed", error=error.to_wire())
+            said = {**error.to_wire(), "message": with_file(error.message, error)}
+            report("warmup_failed" if is_warm_up else "setup_failed", error=said)
             _leave(1)
         except SystemExit as stop:  # a command called sys.exit(): the worker ends as it asked
             _leave(stop.code if isinstance(stop.code, int) else int(stop.code is not None))

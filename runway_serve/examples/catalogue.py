@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import yaml
-
 DESCRIPTION = "example.yml"
 SHA256 = re.compile(r"[0-9a-f]{64}")
 REGISTRIES = ("npm", "pypi")
@@ -105,12 +103,27 @@ def find_example(name: str, folder: Path) -> Example:
     raise ExamplesError(f"no example {name}; there are {names}")
 
 
+def advice_for(folder: Path) -> str:
+    """What to run if a model of this folder could not start: empty unless an example's weights are missing."""
+    if not (folder / DESCRIPTION).is_file():
+        return ""
+    try:
+        example = read_example(folder)
+    except ExamplesError:
+        return ""
+    if all(package.is_optional or example.has(package) for package in example.packages):
+        return ""
+    return f"its weights are not here; runway-serve examples fetch {folder} fetches them"
+
+
 def read_example(folder: Path) -> Example:
     """The example in a folder.
 
     Raises:
         ExamplesError: its description is wrong; the text names file and key.
     """
+    import yaml  # a server only reads this when its model could not start
+
     path = folder / DESCRIPTION
     try:
         described = yaml.safe_load(path.read_text("utf8"))

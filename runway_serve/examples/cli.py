@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import os
 import subprocess
 import sys
@@ -17,7 +16,8 @@ from runway_serve.examples.catalogue import (
     find_example,
     find_examples,
 )
-from runway_serve.examples.fetching import cache_folder, fetch
+from runway_serve.examples.environment import missing_packages, python_for
+from runway_serve.examples.fetching import cache_folder, environments_folder, fetch
 from runway_serve.flags import split_at_dashes
 
 EPILOG = """\
@@ -47,11 +47,14 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="the repository's examples/ (default: this one's)",
     )
-    actions = parser.add_subparsers(dest="action", metavar="list|fetch|run")
+    actions = parser.add_subparsers(dest="action", metavar="list|fetch|prepare|run")
     actions.add_parser("list", help="show the examples (the default)")
     fetching = actions.add_parser("fetch", help="fetch an example's weights")
+    preparing = actions.add_parser(
+        "prepare", help="fetch and install what is missing, print the interpreter that runs it"
+    )
     running = actions.add_parser("run", help="fetch what is missing and serve an example")
-    for action in (fetching, running):
+    for action in (fetching, preparing, running):
         action.add_argument("name", help="an example's name, or the folder of one")
         action.add_argument(
             "--with",
@@ -62,7 +65,9 @@ def build_parser() -> argparse.ArgumentParser:
             help="fetch an optional part too",
         )
     running.add_argument(
-        "--install", action="store_true", help="pip install missing packages into this environment"
+        "--install",
+        action="store_true",
+        help="install missing packages into this environment, not into one of their own",
     )
     running.epilog = "What stands after -- are flags of runway-serve."
     return parser
@@ -81,12 +86,16 @@ def main(arguments: list[str]) -> int:
         fetch_parts(example, flags.parts)
         if flags.action == "fetch":
             return 0
-        require(example, flags.install)
+        if flags.action == "run" and flags.install:
+            install_here(example)
+        python = python_for(example, environments_folder())
     except ExamplesError as error:
         print(f"runway-serve examples: {error}", file=sys.stderr)
         return 1
-    command = [sys.executable, "-m", "runway_serve", str(example.folder), *serve_flags]
-    os.execv(sys.executable, command)
+    if flags.action == "prepare":
+        print(python)
+        return 0
+    os.execv(python, [python, "-m", "runway_serve", str(example.folder), *serve_flags])
 
 
 def table(examples: list[Example]) -> str:
@@ -130,22 +139,13 @@ def fetch_parts(example: Example, optional: list[str]) -> None:
         print(f"{package.part}: its SHA-256 is right, unpacked", file=sys.stderr)
 
 
-def require(example: Example, install: bool) -> None:
-    """See to it that what the script imports is there.
+def install_here(example: Example) -> None:
+    """See to it that what the script imports is in this environment.
 
     Raises:
-        ExamplesError: it is not, and may not or cannot be installed.
+        ExamplesError: it cannot be installed.
     """
-    missing = [
-        what for name, what in example.needs.items() if importlib.util.find_spec(name) is None
-    ]
-    if not missing:
-        return
-    if not install:
-        wanted = " ".join(f"'{what}'" for what in missing)
-        raise ExamplesError(
-            f"{example.name} needs packages that are not here: pip install {wanted}, or add --install"
-        )
+    missing = missing_packages(example)
     command = [sys.executable, "-m", "pip", "install", *missing]
-    if subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode:
+    if missing and subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode:
         raise ExamplesError(f"cannot install {', '.join(missing)}")

@@ -30,6 +30,11 @@ def cache_folder() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "runway-serve" / "archives"
 
 
+def environments_folder() -> Path:
+    """Where environments are kept, beside the archives."""
+    return cache_folder().with_name("environments")
+
+
 def fetch(example: Example, package: Package, cache: Path) -> None:
     """Put a package's files into the example's folder.
 

@@ -12,6 +12,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from runway_serve.flags import split_at_dashes
 from runway_serve.project.context import Context, write_context
 from runway_serve.project.description import CPU, GPU, Description
 from runway_serve.project.dockerfile import OUTPUT_FOLDER
@@ -73,10 +74,10 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: list[str]) -> int:
     """Exit code: 0, 1 if it cannot be built, the engine's if that failed, 130 after Ctrl-C."""
-    at = argv.index("--") if "--" in argv else len(argv)
-    flags = build_parser().parse_args(argv[:at])
+    own, handed_on = split_at_dashes(argv)
+    flags = build_parser().parse_args(own)
     try:
-        return build(flags, argv[at + 1 :])
+        return build(flags, handed_on)
     except ProjectError as error:
         print(f"runway-serve build: {error}", file=sys.stderr)
         return 1

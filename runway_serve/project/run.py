@@ -7,6 +7,7 @@ import os
 import sys
 from pathlib import Path
 
+from runway_serve.flags import split_at_dashes
 from runway_serve.project.description import CPU, GPU, Description
 from runway_serve.project.environment import (
     Environment,
@@ -58,8 +59,8 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: list[str]) -> int:
     """Becomes `runway-serve` in the environment; exit code 1 if there is none, 130 after Ctrl-C."""
-    at = argv.index("--") if "--" in argv else len(argv)
-    flags = build_parser().parse_args(argv[:at])
+    own, handed_on = split_at_dashes(argv)
+    flags = build_parser().parse_args(own)
     try:
         environment = ready_environment(flags)
     except ProjectError as error:
@@ -68,7 +69,7 @@ def main(argv: list[str]) -> int:
     except KeyboardInterrupt:
         print("\nstopped", file=sys.stderr)
         return 130
-    command = [str(environment.server), str(environment.model), *argv[at + 1 :]]
+    command = [str(environment.server), str(environment.model), *handed_on]
     os.execve(command[0], command, variables(environment))
 
 

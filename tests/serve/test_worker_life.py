@@ -222,6 +222,43 @@ def test_a_setup_that_always_fails_ends_the_server_with_its_traceback():
     assert 'raise RuntimeError("no weights")' in ended.stderr
 
 
+@pytest.mark.parametrize("call", ["open(name)", "__import__('os').listdir(name)", "wrapped(name)"])
+def test_a_file_that_setup_lacks_is_named_last(tmp_path, call):
+    script = tmp_path / "model.py"
+    script.write_text(
+        "import runway\nname = 'weights/a.pth'\n"
+        "def wrapped(name):\n try:\n  open(name)\n except OSError as e:\n  raise ValueError('no') from e\n"
+        f"@runway.setup\ndef setup(opts):\n return {call}\n"
+        "@runway.command('c', inputs={'t': runway.text}, outputs={'t': runway.text})\n"
+        "def c(model, inputs):\n return inputs\n"
+        "runway.run()\n"
+    )
+
+    ended = run_serve(str(script), "--setup-attempts", "1")
+
+    assert ended.returncode == 1
+    last = ended.stderr.splitlines()[-1]
+    assert last.startswith("runway-serve: no worker could start: Error during setup: ")
+    assert last.endswith(f"The file: {tmp_path}/weights/a.pth")
+
+
+def test_weights_that_an_example_lacks_come_with_the_command_that_fetches_them(tmp_path):
+    (tmp_path / "example.yml").write_text(
+        "title: t\npackages:\n  weights: {from: pypi, name: x==1, "
+        f"sha256: {'a' * 64}, size_mb: 1, files: {{a: weights/a.pth}}}}\n"
+    )
+    script = tmp_path / "runway_model.py"
+    script.write_text(
+        "import runway\n@runway.setup\ndef setup(opts):\n return open('weights/a.pth')\nrunway.run()\n"
+    )
+
+    ended = run_serve(str(script), "--setup-attempts", "1")
+
+    assert ended.stderr.splitlines()[-1].endswith(
+        f"runway-serve examples fetch {tmp_path} fetches them"
+    )
+
+
 def test_a_taken_port_is_said_before_any_setup():
     with serve(LIFE, *CPU, "1") as server:
         ended = run_serve(str(LIFE), "--port", str(server.port))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -79,7 +80,8 @@ def test_run_serves_an_example_by_its_name(tmp_path):
     [
         ("title: A", ["fetch", "b"], "no example b; there are a"),
         ("title: A", ["fetch", "a", "--with", "thick"], "a has no part thick; it has none"),
-        ("title: A\nneeds: {no_such: no-such>=1}", ["run", "a"], "pip install 'no-such>=1'"),
+        ("title: A\nneeds: {no_such: ./no.whl}", ["run", "a"], "cannot install ./no.whl"),
+        ("title: A\nneeds: {no_such: ./no.whl}", ["run", "a", "--install"], "cannot install ./no"),
         ("titel: A", ["list"], "unknown key titel"),
         ("a: [", ["list"], "not YAML"),
         (
@@ -94,7 +96,8 @@ def test_run_serves_an_example_by_its_name(tmp_path):
         ),
     ],
 )
-def test_what_cannot_be_done_is_said_in_one_line(tmp_path, described, arguments, told):
+def test_what_cannot_be_done_is_said_in_one_line(tmp_path, monkeypatch, described, arguments, told):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     example(tmp_path, "a", described)
 
     refused = run("--folder", tmp_path, *arguments)
@@ -102,6 +105,37 @@ def test_what_cannot_be_done_is_said_in_one_line(tmp_path, described, arguments,
     assert refused.returncode == 1
     assert told in refused.stderr
     assert "Traceback" not in refused.stderr
+
+
+def test_what_an_example_lacks_is_installed_once_into_an_environment_over_this_one(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    wheel = tmp_path / "lacking-1-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("lacking.py", "WORD = 'there'")
+        archive.writestr(
+            "lacking-1.dist-info/METADATA", "Metadata-Version: 2.1\nName: lacking\nVersion: 1\n"
+        )
+        archive.writestr(
+            "lacking-1.dist-info/WHEEL",
+            "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        )
+        archive.writestr("lacking-1.dist-info/RECORD", "")
+    example(tmp_path, "a", f"title: A\nneeds: {{lacking: {wheel}}}")
+
+    first = run("--folder", tmp_path, "prepare", "a")
+    second = run("--folder", tmp_path, "prepare", "a")
+
+    python = first.stdout.strip()
+    assert (first.returncode, second.returncode) == (0, 0), first.stderr
+    assert second.stdout == first.stdout
+    assert "installing" in first.stderr
+    assert second.stderr == ""
+    code = "import flask, lacking; print(lacking.WORD)"
+    said = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout == "there\n"
+    assert Path(python).is_relative_to(tmp_path / "cache")
 
 
 def test_a_folder_without_examples_says_where_they_come_from(tmp_path):
