@@ -227,9 +227,10 @@ def is_serving(pid: int) -> bool:
 def gone(pid: int) -> None:
     """Wait until a process has ended."""
     end = time.monotonic() + REPLACED_S
-    while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
-        assert time.monotonic() < end, f"process {pid} was not replaced in {REPLACED_S:g} s"
-        time.sleep(0.02)
+    with contextlib.suppress(psutil.NoSuchProcess):  # it may end between two looks
+        while psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+            assert time.monotonic() < end, f"process {pid} was not replaced in {REPLACED_S:g} s"
+            time.sleep(0.02)
 
 
 def fill(path: Path) -> None:
