@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from runway.model import RunwayModel
 
 logger = logging.getLogger(__name__)
+LONGEST_WAIT_S = 0.5  # of a thread that must handle signals
 Listener = Callable[["Output | RunwayError"], None]
 Cancel = Callable[[], None]
 Watcher = Callable[["Call", "bytes | None"], None]
@@ -150,11 +151,22 @@ class LocalEngine(Engine):
         """Run what is submitted, in this thread, until `stop()`."""
         self._thread = threading.current_thread()
         try:
-            while (work := self._work.get()) is not None:
+            while (work := self._next()) is not None:
                 with self._turn:
                     work()
         finally:
             self._thread = None
+
+    def _next(self) -> Callable[[], None] | None:
+        """What was submitted first; waits for it.
+
+        A signal that comes in the moment before a wait is handled after it, so that no wait may be for ever.
+        """
+        while True:
+            try:
+                return self._work.get(timeout=LONGEST_WAIT_S)
+            except queue.Empty:
+                continue
 
     def stop(self) -> None:
         """Let `serve()` return after the work at hand."""
