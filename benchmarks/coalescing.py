@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import statistics
 import sys
 import tempfile
 import time
@@ -22,7 +21,7 @@ from typing import Any
 
 from benchmarks.rivals.load import closed_loop
 from benchmarks.rivals.work import free_port
-from benchmarks.serving import served, written
+from benchmarks.serving import served, spread, written
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "examples" / "super_resolution"))
@@ -168,12 +167,6 @@ def seconds_of(work: Callable[[], None]) -> float:
     began = time.perf_counter()
     work()
     return time.perf_counter() - began
-
-
-def spread(values: list[float], form: str = "{:.2f}") -> str:
-    """Median [least-most]."""
-    middle, low, high = (form.format(f(values)) for f in (statistics.median, min, max))
-    return f"{middle} [{low}-{high}]"
 
 
 if __name__ == "__main__":

@@ -14,13 +14,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
 import tempfile
 from pathlib import Path
 
 from benchmarks.rivals.load import closed_loop
 from benchmarks.rivals.work import free_port
-from benchmarks.serving import served, written
+from benchmarks.serving import served, spread, written
 
 WAYS = ("without", "with")
 COMMANDS = {"device": (64, 2048), "python": (64, 2048), "torch": (64, 2048), "echo": (32, 128)}
@@ -156,12 +155,6 @@ def measure(rounds: int, seconds: int) -> dict[str, dict[str, list[float]]]:
                         rate = closed_loop(url, body, clients, seconds)["requests_per_s"]
                         found[command][way].append(rate)
     return found
-
-
-def spread(values: list[float], form: str) -> str:
-    """Median [least-most]."""
-    middle, low, high = (form.format(f(values)) for f in (statistics.median, min, max))
-    return f"{middle} [{low}-{high}]"
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import signal
+import statistics
 import subprocess
 import sys
 import time
@@ -38,6 +39,12 @@ def written(path: Path, text: str) -> Path:
     """The path, after the text was written to it."""
     path.write_text(text)
     return path
+
+
+def spread(values: list[float], form: str = "{:.2f}") -> str:
+    """Median [least-most]."""
+    middle, low, high = (form.format(f(values)) for f in (statistics.median, min, max))
+    return f"{middle} [{low}-{high}]"
 
 
 def post_script(folder: Path, body: Path) -> Path:

@@ -50,9 +50,8 @@ class Connections:
         """End the requests that come too slowly."""
         self._timer = None
         now = loop.time()
-        late_s = max(
-            0.0, now - self._due
-        )  # a process that was stopped could not read; that is not the client's fault
+        # A process that was stopped could not read; that is not the client's fault.
+        late_s = max(0.0, now - self._due)
         for connection in list(self._open):
             if connection.is_reading:
                 if connection.reading_since is not None:

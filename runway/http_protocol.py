@@ -27,7 +27,8 @@ from runway.request_ids import request_id
 JOIN_BYTES = 16_384  # to copy a longer body behind its head costs more than to write two pieces
 MAX_HEAD_BYTES = 65_536  # of a head that does not come in one piece
 # A process that was stopped runs its timers before it reads what came meanwhile, and to close on that would reset the
-LAST_LOOK_S = 0.05  # connection: so idle ones are left until the loop has read once more.
+# connection. So idle ones are left until the loop has read once more.
+LAST_LOOK_S = 0.05
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 

@@ -86,7 +86,7 @@ class Dispatcher(Engine):
             "workers": len(self._crew),
             "workers_wanted": self._config.worker_count,
             "queued": self._feeder.queue.depth(),
-            "running": sum(len(list(worker.given())) for worker in self._crew),
+            "running": sum(self._feeder.running().values()),
         }
 
     def read(self) -> Reading:
