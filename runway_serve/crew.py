@@ -11,8 +11,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import zmq
-
 from runway.arena import ArenaRoom
 from runway.begun import BegunCell, cell_path
 from runway.engine import Listener
@@ -20,6 +18,8 @@ from runway.exceptions import RunwayError
 from runway.execution import Invocation
 from runway_serve.errors import WorkerLostError
 from runway_serve.link import WorkerLink
+
+LOST_S = 1.0  # the supervisor tells of a dead worker well before
 
 
 @dataclass(eq=False, slots=True)
@@ -127,7 +127,6 @@ class Crew:
         self._joined = joined
         self._left = left
         self._tell_supervisor = tell_supervisor
-        self._context: zmq.Context[Any] = zmq.Context()
         self._entries: dict[str, WorkerEntry] = {}
         self._fit = 0  # every call asks how many are not condemned
         self._arena = arena
@@ -174,12 +173,20 @@ class Crew:
         def hear(message: Mapping[str, Any]) -> None:
             self._hear(worker, message)
 
-        link = WorkerLink(self._context, entry["address"], self._loop, hear, self._arena)
+        def broken() -> None:
+            self._loop.call_later(LOST_S, self._give_up, worker)
+
+        link = WorkerLink(entry["address"], self._loop, hear, broken, self._arena)
         begun = BegunCell(cell_path(entry["address"]))
         worker = WorkerEntry(entry["name"], entry["pid"], link, begun, entry["generation"])
         self._entries[worker.name] = worker
         self._fit += 1
         self._joined(worker)
+
+    def _give_up(self, worker: WorkerEntry) -> None:
+        """The connection to a worker broke: that of a dead one always does, and the supervisor has said so by now."""
+        if worker in self:
+            self.condemn(worker, "its connection to the front broke", "connection_lost")
 
     def _drop(self, worker: WorkerEntry, reason: str) -> None:
         del self._entries[worker.name]

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
+import socket
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import zmq
 
 from runway.arena import ArenaRoom, Bytes
 from runway.codec import Packer, unpack
 from runway.messages import read_by_front
+from runway.zmtp import Peer
 
 logger = logging.getLogger(__name__)
-EVENTS, POLLIN = (
-    int(zmq.EVENTS),
-    int(zmq.POLLIN),
-)  # as plain numbers: enumerations cost a microsecond each
 
 
 @dataclass(slots=True)
@@ -33,20 +29,21 @@ class _Held:
 
 
 class WorkerLink:
-    """A DEALER to one worker, watched by the loop through its edge-triggered file descriptor.
+    """A DEALER to one worker, which the loop itself reads and writes.
 
     Args:
         address: where the worker bound its ROUTER.
         hear: called with every message of the worker.
+        broken: called once, when the connection ends before `close`.
         arena: where large arrays go.
     """
 
     def __init__(
         self,
-        context: zmq.Context[Any],
         address: str,
         loop: asyncio.AbstractEventLoop,
         hear: Callable[[Mapping[str, Any]], None],
+        broken: Callable[[], None],
         arena: ArenaRoom | None = None,
     ) -> None:
         self._loop = loop
@@ -54,15 +51,16 @@ class WorkerLink:
         self._arena = arena
         self._held: deque[_Held] = deque()
         self._packer = Packer(place=self._place)
-        self._is_reading = False
-        self._socket = context.socket(zmq.DEALER)
-        self._socket.set_hwm(0)
-        self._socket.setsockopt(zmq.LINGER, 0)
-        # The successor of a dead worker binds the same address; what was sent to the one is not for the other.
-        self._socket.setsockopt(zmq.RECONNECT_IVL, -1)
-        self._socket.connect(address)
-        self._fd = self._socket.getsockopt(zmq.FD)
-        loop.add_reader(self._fd, self._read)
+        self._broken = broken
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            connection.connect(address.removeprefix("ipc://"))
+        except OSError:  # the worker died meanwhile: what is sent to it is dropped
+            loop.call_soon(broken)
+        self._peer = Peer(connection, "DEALER")
+        self._is_open = not self._peer.is_broken
+        if self._is_open:
+            loop.add_reader(self._peer.fd, self._read)
 
     def lease_room(self, size: int) -> tuple[int, int] | None:
         """Shared memory for the outputs of the batch that is sent next; `release` gives it back."""
@@ -101,34 +99,45 @@ class WorkerLink:
         raise ValueError(f"{size} bytes at {offset} are in no batch's room")
 
     def send(self, message: Mapping[str, Any]) -> None:
-        """Send a message; it waits in the socket until the worker takes it, and is dropped if that is dead."""
-        frames = self._packer.pack(message)
-        with contextlib.suppress(zmq.Again):  # nobody is there; the supervisor is about to say so
-            if len(frames) == 1:
-                self._socket.send(frames[0], zmq.NOBLOCK)
-            else:
-                self._socket.send_multipart(frames, zmq.NOBLOCK, copy=False)
-        if not self._is_reading:
-            self._read()  # a send may have eaten the edge that announced an answer
+        """Send a message; it waits until the worker takes it, and is dropped if that is dead."""
+        self._peer.put(self._packer.pack(message))
+        if self._peer.is_full:
+            self._loop.add_writer(self._peer.fd, self._write)
 
     def close(self) -> None:
-        """Forget the worker; what was not sent is dropped."""
-        self._loop.remove_reader(self._fd)
-        self._socket.close()
+        """Hear what the worker still said, then forget it; what was not sent is dropped."""
+        while self._is_open and self._peer.has_more():
+            self._read()
+        self._stop_watching()
+        self._peer.close()
+
+    def _write(self) -> None:
+        self._peer.flush()
+        if not self._peer.is_full:
+            self._loop.remove_writer(self._peer.fd)
 
     def _read(self) -> None:
-        self._is_reading = True
         try:
-            self._read_all()
-        finally:
-            self._is_reading = False
-
-    def _read_all(self) -> None:
-        while not self._socket.closed and self._socket.getsockopt(EVENTS) & POLLIN:
-            frames = self._socket.recv_multipart(zmq.NOBLOCK, copy=False)
+            messages = self._peer.take()
+        except (ConnectionError, ValueError) as error:
+            logger.debug("front lost a worker: %s", error)
+            self._stop_watching()
+            self._broken()
+            return
+        if self._peer.is_full:  # what waited for the worker to be ready
+            self._loop.add_writer(self._peer.fd, self._write)
+        for frames in messages:
+            if not self._is_open:  # one of them was the end of it
+                return
             try:
-                message = read_by_front(unpack([frame.buffer for frame in frames], self._look_up))
+                message = read_by_front(unpack(frames, self._look_up))
             except ValueError as error:
                 logger.warning("front dropped a message: %s", error)
                 continue
             self._hear(message)
+
+    def _stop_watching(self) -> None:
+        if self._is_open:
+            self._is_open = False
+            self._loop.remove_reader(self._peer.fd)
+            self._loop.remove_writer(self._peer.fd)

@@ -10,8 +10,6 @@ from contextlib import closing
 from functools import partial
 from typing import Any
 
-import zmq
-
 from runway.arena import Arena, RoomWriter
 from runway.begun import BegunCell, cell_path
 from runway.codec import Packer, unpack
@@ -31,7 +29,9 @@ from runway.messages import (
     setup_done,
 )
 from runway.model import RunwayModel
+from runway.zmtp import Peer
 from runway_serve.batching.coalesce.coalescer import Coalescer
+from runway_serve.workers.fronts import Fronts
 from runway_serve.workers.marks import OutputMarks
 from runway_serve.workers.warmup import WarmUp
 
@@ -44,7 +44,7 @@ class WorkerLoop:
 
     Args:
         model: the loaded script's model.
-        address: ZeroMQ address to bind; only the front knows it.
+        address: `ipc://` address to bind; only the front knows it.
         policy: which files and URLs inputs may name.
         report: tells the supervisor what happened to this worker.
         arena: memory shared with the front, for large arrays.
@@ -73,12 +73,11 @@ class WorkerLoop:
         self._look_up = arena.at if arena is not None else None
         self._room = RoomWriter(arena)
         self._packer = Packer(place=self._room.place)
-        self._inbox: deque[tuple[bytes, RunBatch | RunSetup]] = deque()
+        self._inbox: deque[tuple[Peer, RunBatch | RunSetup]] = deque()
         self._cancelled: set[TaskId] = set()
         self._coalescer = Coalescer(lanes, [("log mark", self._marks.read, self._marks.write)])
         self._begun = BegunCell(cell_path(address), create=True)
-        self._context = zmq.Context()
-        self._socket = self._context.socket(zmq.ROUTER)
+        self._fronts = Fronts()
 
     def run(self, options: Mapping[str, Any], policy: FilePolicy | None = None) -> None:
         """Set up with `options`, then serve for ever; `policy` limits options that came from a client.
@@ -90,8 +89,7 @@ class WorkerLoop:
         self._model.setup_model(options, policy)
         setup_s = time.monotonic() - began
         warmup_s = self._warm_up.run()
-        self._socket.set_hwm(0)
-        self._socket.bind(self._address)
+        self._fronts.bind(self._address)
         self._report("ready", setup_s=setup_s, warmup_s=warmup_s)
         while True:
             self._receive(block=not self._inbox)
@@ -99,7 +97,7 @@ class WorkerLoop:
                 front, message = self._inbox.popleft()
                 self._handle(front, message)
 
-    def _handle(self, front: bytes, message: RunBatch | RunSetup) -> None:
+    def _handle(self, front: Peer, message: RunBatch | RunSetup) -> None:
         if isinstance(message, RunSetup):
             self._run_setup(front, message.generation, message.options)
             return
@@ -107,7 +105,7 @@ class WorkerLoop:
         if not self._inbox:  # else it may be the next batch that has lost a call
             self._cancelled.clear()
 
-    def _run_setup(self, front: bytes, generation: int, options: Mapping[str, Any]) -> None:
+    def _run_setup(self, front: Peer, generation: int, options: Mapping[str, Any]) -> None:
         error = None
         try:
             self._model.setup_model(options, self._policy)
@@ -119,7 +117,7 @@ class WorkerLoop:
         self._room.open(None)
         self._send(front, setup_done(generation, error))
 
-    def _run_batch(self, front: bytes, batch: RunBatch) -> None:
+    def _run_batch(self, front: Peer, batch: RunBatch) -> None:
         began = time.monotonic()
         self._room.open(batch.room)
         command = self._model.manifest.command(batch.command)
@@ -149,7 +147,7 @@ class WorkerLoop:
         return Coalesced(news.sizes, news.alone, news.checks, news.fallbacks)
 
     def _run_side_by_side(
-        self, front: bytes, command: Command, tasks: list[tuple[TaskId, Invocation]]
+        self, front: Peer, command: Command, tasks: list[tuple[TaskId, Invocation]]
     ) -> list[Outcome]:
         """The outcomes of calls, less those that were sent as other calls still ran.
 
@@ -177,7 +175,7 @@ class WorkerLoop:
             )
         return done
 
-    def _run_task(self, front: bytes, task_id: TaskId, call: Invocation) -> Outcome | None:
+    def _run_task(self, front: Peer, task_id: TaskId, call: Invocation) -> Outcome | None:
         """The last outcome of a task, None if it was cancelled; earlier ones of a stream are sent as they are made."""
         command = self._model.manifest.command(call.command)
 
@@ -204,27 +202,21 @@ class WorkerLoop:
 
     def _receive(self, block: bool) -> None:
         """Take what has arrived; cancellations count at once, the rest waits in the inbox."""
-        flags = 0 if block else zmq.NOBLOCK
-        while True:
+        for front, frames in self._fronts.receive(block):
             try:
-                front, *frames = self._socket.recv_multipart(flags, copy=False)
-            except zmq.Again:
-                return
-            flags = zmq.NOBLOCK
-            try:
-                message = read_by_worker(unpack([frame.buffer for frame in frames], self._look_up))
+                message = read_by_worker(unpack(frames, self._look_up))
             except ValueError as error:
                 logger.warning("worker dropped a message: %s", error)
                 continue
             if isinstance(message, CancelTasks):
                 self._cancelled.update(message.task_ids)
             else:
-                self._inbox.append((front.bytes, message))
+                self._inbox.append((front, message))
 
-    def _send(self, front: bytes, message: dict[str, Any]) -> None:
+    def _send(self, front: Peer, message: dict[str, Any]) -> None:
         try:
             frames = self._packer.pack(message)
         except TypeError:
             logger.exception("worker could not pack an answer")
             raise
-        self._socket.send_multipart([front, *frames], copy=False)
+        self._fronts.send(front, frames)

@@ -11,6 +11,7 @@ from typing import Any
 from runway.execution import Invocation
 from runway.messages import Outcome, RunBatch, TaskId
 from runway.trace import Marks, TraceFile, trace_file
+from runway.zmtp import Peer
 from runway_serve.workers.loop import WorkerLoop
 
 
@@ -45,7 +46,7 @@ class TracedLoop(WorkerLoop):
 
         return run
 
-    def _run_batch(self, front: bytes, batch: RunBatch) -> None:
+    def _run_batch(self, front: Peer, batch: RunBatch) -> None:
         taken = perf_counter()
         self._task_marks = {task_id: {"taken": taken, "begun": taken} for task_id, _ in batch.tasks}
         self._running = list(self._task_marks.values())
@@ -54,7 +55,7 @@ class TracedLoop(WorkerLoop):
         for task_id, marks in self._task_marks.items():
             self._trace.add(task_id, {**marks, "sent": sent})
 
-    def _run_task(self, front: bytes, task_id: TaskId, call: Invocation) -> Outcome | None:
+    def _run_task(self, front: Peer, task_id: TaskId, call: Invocation) -> Outcome | None:
         marks = self._task_marks[task_id]
         marks["begun"] = perf_counter()
         self._running = [marks]
@@ -62,7 +63,7 @@ class TracedLoop(WorkerLoop):
         marks["ran"] = perf_counter()
         return outcome
 
-    def _send(self, front: bytes, message: dict[str, Any]) -> None:
+    def _send(self, front: Peer, message: dict[str, Any]) -> None:
         ran = perf_counter()
         for marks in self._running:
             marks.setdefault("ran", ran)
