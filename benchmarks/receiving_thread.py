@@ -71,27 +71,19 @@ runway.run()
 """
 
 PATCH = """
-import queue, select, threading, zmq
+import queue, threading
 from runway.codec import unpack
 from runway.messages import CancelTasks, read_by_worker
 from runway_serve.workers.loop import WorkerLoop
 
 def start(loop):
-    loop._arrived, loop._turn = queue.SimpleQueue(), threading.Lock()
+    loop._arrived = queue.SimpleQueue()
     threading.Thread(target=wait, args=(loop,), daemon=True).start()
 
 def wait(loop):
-    signal = loop._socket.getsockopt(zmq.FD)
     while True:
-        take(loop)
-        select.select([signal], [], [])
-
-def take(loop):
-    with loop._turn:  # a socket may change threads behind a lock, not be used by two
-        while loop._socket.getsockopt(zmq.EVENTS) & zmq.POLLIN:
-            front, *frames = loop._socket.recv_multipart(zmq.NOBLOCK, copy=False)
-            message = read_by_worker(unpack([frame.buffer for frame in frames], loop._look_up))
-            loop._arrived.put((front.bytes, message))
+        for front, frames in loop._fronts.receive(block=True):
+            loop._arrived.put((front, read_by_worker(unpack(frames, loop._look_up))))
 
 def receive(loop, block):
     if not hasattr(loop, "_arrived"):
@@ -107,13 +99,7 @@ def receive(loop, block):
         else:
             loop._inbox.append((front, message))
 
-def send(loop, front, message):
-    frames = loop._packer.pack(message)
-    with loop._turn:
-        loop._socket.send_multipart([front, *frames], copy=False)
-    take(loop)  # a send may have eaten the signal of what arrived
-
-WorkerLoop._receive, WorkerLoop._send = receive, send
+WorkerLoop._receive = receive
 """
 
 

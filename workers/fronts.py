@@ -54,6 +54,12 @@ class Fronts:
             peer.wait_writable()
             peer.flush()
 
+    def close(self) -> None:
+        """Hang up on everyone and listen no more."""
+        for peer in list(self._peers.values()):
+            self._forget(peer)
+        self._listener.close()
+
     def _accept(self) -> None:
         with contextlib.suppress(OSError):  # it went away again
             connection, _ = self._listener.accept()

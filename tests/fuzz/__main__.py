@@ -18,7 +18,7 @@ LONGEST_INPUT = 4096
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz")
-    parser.add_argument("target", choices=("body", "to_worker", "to_front"))
+    parser.add_argument("target", choices=("body", "to_worker", "to_front", "stream"))
     parser.add_argument("--seconds", type=int, default=600)
     parser.add_argument("--found", type=Path, help="folder for what is found (default: a new one)")
     options = parser.parse_args()

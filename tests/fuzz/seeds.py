@@ -23,6 +23,7 @@ from runway.messages import (
     outcomes,
     setup_done,
 )
+from runway.zmtp import encode, opening
 from tests.fuzz.targets import as_bytes
 
 CORPUS = Path(__file__).parent / "corpus"
@@ -93,6 +94,19 @@ def from_worker() -> dict[str, bytes]:
     return {name: framed(wire) for name, wire in packed.items()}
 
 
+def streams() -> dict[str, bytes]:
+    """Name -> a greeting and messages on a stream, as `tests.fuzz.targets.stream` reads it."""
+    greeting = opening("DEALER")
+    message = RunBatch(1, "all", [(7, Invocation("all", {"z": np.arange(40.0)}, {}))]).to_wire()
+    frames = Packer(inline_bytes=16).pack(message)
+    talk = b"".join(bytes(piece) for piece in [*encode(frames), *encode([b"x", b"", b"y" * 300])])
+    return {
+        "greeting": b"\xff" + greeting,
+        "messages": b"\xff" + greeting + talk,
+        "bytewise": b"\1" + greeting + talk,
+    }
+
+
 def framed(wire: object) -> bytes:
     """The message as frames; arrays of some bytes get a frame of their own."""
     return as_bytes([bytes(frame) for frame in Packer(inline_bytes=16).pack(wire)])
@@ -104,6 +118,7 @@ def main() -> None:
         ("body", bodies()),
         ("to_worker", from_front()),
         ("to_front", from_worker()),
+        ("stream", streams()),
     ):
         folder = CORPUS / target
         folder.mkdir(parents=True, exist_ok=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 
 import numpy as np
@@ -19,6 +19,7 @@ from runway.exchange import open_call
 from runway.manifest import Manifest
 from runway.messages import read_by_front, read_by_worker
 from runway.model import RunwayModel
+from runway.zmtp import Buffer, Decoder
 
 BODY_LIMIT = 1 << 20
 ARENA = np.zeros(1 << 16, np.uint8)
@@ -79,17 +80,30 @@ PART_HEAD_BYTES = 4
 
 def to_worker(data: bytes) -> None:
     """Frames that reach a worker."""
-    frames_read_by(read_by_worker, data)
+    frames_read_by(read_by_worker, frames_of(data))
 
 
 def to_front(data: bytes) -> None:
     """Frames that reach the front."""
-    frames_read_by(read_by_front, data)
+    frames_read_by(read_by_front, frames_of(data))
 
 
-def frames_read_by(read: Callable[[object], object], data: bytes) -> None:
+def stream(data: bytes) -> None:
+    """What a socket between front and worker gives, in pieces of as many bytes as the first one says."""
+    size, rest = (data[0] or 1, data[1:]) if data else (1, b"")
+    decoder = Decoder()
     try:
-        read(unpack(frames_of(data), look_up))
+        for at in range(0, len(rest), size):
+            for frames in decoder.feed(rest[at : at + size]):
+                assert frames
+                frames_read_by(read_by_worker, frames)
+    except ValueError:  # the connection is closed
+        return
+
+
+def frames_read_by(read: Callable[[object], object], frames: Sequence[Buffer]) -> None:
+    try:
+        read(unpack(frames, look_up))
     except ValueError:  # what both ends count and drop
         return
 
@@ -144,4 +158,4 @@ def manifest() -> Manifest:
     return model.manifest
 
 
-TARGETS = {"body": body, "to_worker": to_worker, "to_front": to_front}
+TARGETS = {"body": body, "to_worker": to_worker, "to_front": to_front, "stream": stream}
