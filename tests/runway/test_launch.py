@@ -45,6 +45,34 @@ def test_a_second_signal_ends_a_long_call():
         assert call.exception() is not None or call.result().status_code >= 500
 
 
+UNINTERRUPTED = """
+import signal, threading
+import runway
+
+threading.Thread(target=threading.Event().wait, daemon=True).start()
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})  # of the model's thread, not of that one
+
+@runway.command("half", inputs={"x": runway.number}, outputs={"y": runway.number})
+def half(model, inputs):
+    return inputs["x"] / 2
+
+runway.run()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_that_does_not_interrupt_the_wait_for_a_call_is_noticed(tmp_path, number):
+    """One that comes just before the wait is noted and does not wake it, like one that another thread is given."""
+    script = tmp_path / "model.py"
+    script.write_text(UNINTERRUPTED)
+    with run_script(script, exit_code=0) as server:
+        assert server.post("half", {"x": 4}).json() == {"y": 2}
+
+        server.process.send_signal(number)
+
+        assert server.process.wait(15) == 0
+
+
 def _is_open(port: int) -> bool:
     try:
         requests.get(f"http://127.0.0.1:{port}/healthcheck", timeout=1)
