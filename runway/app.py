@@ -171,6 +171,7 @@ def _compress(app: Flask) -> Callable[[FlaskResponse], FlaskResponse]:
 
 def _name(response: FlaskResponse) -> FlaskResponse:
     response.headers["X-Request-Id"] = _own_id()
+    response.headers.pop("Date", None)  # the server says it, once
     return response
 
 

@@ -291,3 +291,14 @@ def test_an_idle_connection_is_closed_and_a_used_one_is_not(server):
         assert time.monotonic() - began > KEEP_ALIVE_S * 0.9
         used.send(post("/echo", echo(1)))
         assert used.answer()[0] == 200
+
+
+@pytest.mark.parametrize(
+    "path", ["/meta", "/healthcheck", "/openapi.json", "/ui/", "/ui/js/main.mjs", "/nowhere", "/"]
+)
+def test_no_header_comes_twice(server, path: str):
+    raw = server.get(path).raw.headers
+    names = [name.lower() for name in raw]
+
+    assert {name for name in names if len(raw.getlist(name)) > 1} == set()
+    assert "date" in names
