@@ -25,6 +25,7 @@ from runway_serve.crew import Crew, Task, WorkerEntry
 from runway_serve.deadlines import Deadlines
 from runway_serve.errors import UnavailableError, WorkerLostError
 from runway_serve.feeder import Feeder
+from runway_serve.refusals import Refusals
 from runway_serve.setup_round import SetupRounds
 from runway_serve.tallies import CANCELLED, Reading, Tallies
 
@@ -56,6 +57,7 @@ class Dispatcher(Engine):
         self._tasks: dict[int, Task] = {}
         self._deadlines = Deadlines(config, loop, self._crew, self._tasks, self._settle)
         self.tallies = Tallies()
+        self._refusals = Refusals(self.tallies, config.max_queue)
         self._feeder = self.feeder_class(
             self._crew, self._setups, self._deadlines, self._tasks, self.tallies
         )
@@ -130,9 +132,9 @@ class Dispatcher(Engine):
     def check_room(self, command: str) -> None:
         """Refuse what cannot be queued."""
         if not self.is_ready:
-            raise self._not_serving(command)
+            raise self._refusals.not_serving(command, self._is_draining)
         if not self._is_planned and self._feeder.queue.depth(command) >= self._config.max_queue:
-            raise self._lane_full(command)
+            raise self._refusals.lane_full(command)
 
     def note_turned_away(self, reason: str) -> None:
         """Count it for `GET /metrics`."""
@@ -170,7 +172,7 @@ class Dispatcher(Engine):
 
     def _accept(self, call: Invocation, listener: Listener) -> Task:
         if not self.is_ready:
-            raise self._not_serving(call.command)
+            raise self._refusals.not_serving(call.command, self._is_draining)
         now = monotonic()
         due = now + (call.timeout_s or self._config.request_timeout_s)
         task = Task(next(self._ids), call, listener, due, perf_counter())
@@ -185,27 +187,12 @@ class Dispatcher(Engine):
             self._loop.call_soon(self._dispatch)
         return task
 
-    def _not_serving(self, command: str) -> UnavailableError:
-        if self._is_draining:
-            return self._refusal(command, "stopping", "The server is stopping.")
-        return self._refusal(command, "no_worker", "No worker is ready yet.")
-
-    def _lane_full(self, command: str) -> UnavailableError:
-        text = f"{self._config.max_queue} calls of {command} are waiting already (--max-queue)."
-        return self._refusal(command, "queue_full", text)
-
-    def _refusal(self, command: str, reason: str, message: str) -> UnavailableError:
-        self.tallies.refusals[reason] += 1
-        error = UnavailableError(message)
-        self.tallies.observe_answer(command, error.code)
-        return error
-
     def _put(self, task: Task, now: float) -> None:
         try:
             self._feeder.queue.put(task.call.command, task, now, task.deadline)
         except LaneFullError as error:
             if not self._is_planned:
-                raise self._lane_full(task.call.command) from error
+                raise self._refusals.lane_full(task.call.command) from error
             self._dispatch()  # which ends the plan
             self._put(task, now)
 

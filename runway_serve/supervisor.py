@@ -5,8 +5,6 @@ One thread, one poller. No model, no torch and no HTTP here.
 
 from __future__ import annotations
 
-import errno
-import ipaddress
 import logging
 import os
 import signal
@@ -23,6 +21,7 @@ import zmq
 from runway_serve.config import ConfigError, FrontConfig, ServeConfig
 from runway_serve.examples.catalogue import advice_for
 from runway_serve.front_process import FrontProcess, hold_folder, remove_folder, uploads_folder
+from runway_serve.listener import bind, is_loopback, url_of
 from runway_serve.workers.child import make_arena
 from runway_serve.workers.devices import NoUsableGpuError, discover
 from runway_serve.workers.pool import WorkerCommandLine, WorkerPool, WorkerState
@@ -53,7 +52,7 @@ class Supervisor:
             ConfigError: the port is taken, or no GPU of the wanted ones is usable.
         """
         began = time.monotonic()
-        listener = self._bind()
+        listener = bind(self._config.host, self._config.port)
         try:
             found = discover(
                 self._config.gpus,
@@ -82,7 +81,7 @@ class Supervisor:
         )
         self._front = FrontProcess(front)
         self._pool = WorkerPool(states, self._worker_line(arena_fd), self._note_change)
-        if not _is_loopback(self._config.host) and not self._config.token_digests:
+        if not is_loopback(self._config.host) and not self._config.token_digests:
             logger.warning(
                 "anyone who can reach %s may run this model; set RW_TOKEN, or bind 127.0.0.1 to keep it here",
                 self._config.host,
@@ -100,24 +99,6 @@ class Supervisor:
     @property
     def _control_address(self) -> str:
         return f"ipc://{self._folder}/control"
-
-    def _bind(self) -> socket.socket:
-        family = socket.AF_INET6 if ":" in self._config.host else socket.AF_INET
-        listener = socket.socket(family, socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((self._config.host, self._config.port))
-        except (OSError, OverflowError) as error:
-            listener.close()
-            if getattr(error, "errno", None) != errno.EADDRINUSE:
-                raise ConfigError(
-                    f"cannot bind {self._config.host}:{self._config.port}: {error}"
-                ) from error
-            raise ConfigError(
-                f"port {self._config.port} is in use; choose another with --port"
-            ) from error
-        listener.listen(2048)
-        return listener
 
     def _worker_line(self, arena_fd: int | None) -> WorkerCommandLine:
         config = self._config
@@ -239,8 +220,7 @@ class Supervisor:
         if self._is_announced or not any(w.state == "ready" for w in self._pool.states):
             return
         self._is_announced = True
-        host = f"[{self._config.host}]" if ":" in self._config.host else self._config.host
-        url = f"http://{host}:{self._config.port}"
+        url = url_of(self._config.host, self._config.port)
         took_s = time.monotonic() - began
         logger.info("serving %s at %s after %.1f s", self._config.script.name, url, took_s)
         manifest = next(w.manifest for w in self._pool.states if w.manifest is not None)
@@ -278,13 +258,6 @@ class Supervisor:
         listener.close()
         context.destroy(linger=0)
         remove_folder(self._folder)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _snapshot(worker: WorkerState) -> dict[str, Any]:
