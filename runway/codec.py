@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import msgpack
@@ -47,7 +48,8 @@ class Packer:
 
     def _extension(self, value: Any) -> Any:
         if isinstance(value, np.ndarray):
-            return self._array(np.ascontiguousarray(value))
+            # ascontiguousarray would make a list of one of a single number
+            return self._array(value if value.flags.c_contiguous else np.ascontiguousarray(value))
         if isinstance(value, int):
             return msgpack.ExtType(_BIG_INT, str(value).encode())
         if isinstance(value, np.generic):
@@ -107,6 +109,7 @@ def unpack(frames: Sequence[Buffer], look_up: LookUp | None = None) -> Any:
         raise ValueError(f"not a message of this protocol: {error!r}") from error
 
 
+@lru_cache(maxsize=64)
 def _plain_dtype(text: str) -> np.dtype[Any]:
     """The type whose `str` this is; numpy alone would also read lists of types and Python expressions."""
     if not PLAIN_DTYPE.fullmatch(text):

@@ -10,7 +10,7 @@ import numpy as np
 from runway.data_types.base import BaseType, NoExampleError, PortableType, as_type, json_kind
 from runway.data_types.scalars import check_length
 from runway.exceptions import InferenceError, InvalidArgumentError, MissingArgumentError
-from runway.jsonable import as_array, to_plain
+from runway.jsonable import as_array, is_written_as_list, to_plain
 
 Array = np.ndarray[Any, Any]
 
@@ -191,5 +191,12 @@ class vector(PortableType):
         raise InferenceError(f"output {self.name} is not a vector: got {type(value).__name__}")
 
     def encode(self, value: Any, output_format: str | None = None) -> Any:
+        """List of the numbers, or the number; an array where JSON is written of it as of the list."""
+        if not isinstance(value, np.ndarray):
+            return value
+        return value if is_written_as_list(value) else value.tolist()
+
+    def serialize(self, value: Any, output_format: str | None = None) -> Any:
         """List of the numbers, or the number."""
-        return value.tolist() if isinstance(value, np.ndarray) else value
+        encoded = super().serialize(value, output_format)
+        return encoded.tolist() if isinstance(encoded, np.ndarray) else encoded

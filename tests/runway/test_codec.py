@@ -54,6 +54,17 @@ def test_an_array_in_any_memory_order_travels():
     np.testing.assert_array_equal(unpack(Packer().pack(array)), array)
 
 
+@pytest.mark.parametrize("shape", [(), (1,), (0,), (3, 0), (2, 1, 3)])
+@pytest.mark.parametrize("inline_bytes", [0, 1000])
+def test_an_array_of_any_shape_keeps_it(shape, inline_bytes: int):
+    array = np.ones(shape, np.float32)
+
+    travelled = unpack(Packer(inline_bytes).pack(array))
+
+    assert travelled.shape == shape
+    np.testing.assert_array_equal(travelled, array)
+
+
 def test_a_lone_surrogate_and_a_huge_integer_travel():
     value = {"text": "\ud800", "number": 10**40, "negative": -(10**30)}
 

@@ -27,6 +27,7 @@ from runway.data_types import (
     vector,
 )
 from runway.exceptions import InferenceError, InvalidArgumentError, MissingArgumentError
+from runway.exchange import dumps
 
 
 def test_array_names_its_items_and_leaves_the_callers_object_alone():
@@ -141,6 +142,27 @@ def test_vector_gives_back_the_numbers_it_got(values):
     assert z.serialize(z.deserialize(values)) == values
     assert z.serialize(values) == values
     assert z.serialize(tuple(values)) == values
+
+
+@given(
+    st.lists(st.floats(), min_size=1, max_size=30) | st.lists(st.integers(-(2**63), 2**63 - 1)),
+    st.sampled_from(["plain", "rows", "backwards", "f4", "i2", ">f8", "?"]),
+)
+def test_an_array_is_written_as_the_list_of_its_numbers(values, kind):
+    given_array = np.array(values)
+    with np.errstate(all="ignore"):
+        made = {
+            "plain": given_array,
+            "rows": np.stack([given_array, given_array]),
+            "backwards": given_array[::-1],
+        }.get(kind)
+        made = given_array.astype(kind) if made is None else made
+    data_type = vector(length=3)
+
+    encoded = data_type.encode(data_type.prepare(made))
+
+    assert dumps({"v": encoded}) == dumps({"v": made.tolist()})
+    assert type(data_type.serialize(made)) is list
 
 
 def test_vector_output_takes_arrays_scalars_and_lists_of_numpy():
