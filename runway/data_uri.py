@@ -30,6 +30,10 @@ JPEG_QUALITY = 75  # Pillow's default, chroma halved as there
 REFUSED_FORMATS = frozenset({"EPS"})  # Pillow hands them to Ghostscript, an interpreter
 EXIF_ORIENTATION = 0x0112
 ORIENTATION_MARKS = (b"Exif\0", b"tiff:Orientation")  # where Pillow looks for one
+START_OF_SCAN, APP1 = 0xDA, 0xE1
+SEGMENTS = frozenset(
+    {*range(0xC0, 0xD0), *range(0xDA, 0xFF)}
+)  # markers that are followed by a length
 # Source: Exif 2.3, tag 274: where row 0 and column 0 of the stored pixels belong in the picture.
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -178,7 +182,7 @@ def _decode_plain_jpeg(data: bytes) -> Array | None:
 
     Pillow reads headers in Python with the interpreter lock held, which is a tenth of the time of a photograph.
     """
-    if not data.startswith(b"\xff\xd8\xff") or any(mark in data for mark in ORIENTATION_MARKS):
+    if not data.startswith(b"\xff\xd8\xff") or _may_be_turned(data):
         return None
     try:
         height, width, colorspace, _ = simplejpeg.decode_jpeg_header(data)
@@ -191,6 +195,22 @@ def _decode_plain_jpeg(data: bytes) -> Array | None:
         raise
     except ValueError:
         return None  # damaged or unusual: Pillow decides
+
+
+def _may_be_turned(data: bytes) -> bool:
+    """Whether a JPEG file has an orientation, or is built so that only Pillow can tell; looks at its head alone.
+
+    Source: ITU-T T.81, B.1.1: marker segments, each with its length, up to the start of the first scan.
+    """
+    at = len(b"\xff\xd8")
+    while len(data) > at + 4 and data[at] == 0xFF and data[at + 1] in SEGMENTS:
+        if data[at + 1] == START_OF_SCAN:
+            return False
+        end = at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+        if data[at + 1] == APP1 and any(data.find(mark, at, end) > 0 for mark in ORIENTATION_MARKS):
+            return True
+        at = end
+    return True
 
 
 def _check_size(width: int, height: int) -> None:

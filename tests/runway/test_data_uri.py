@@ -9,7 +9,7 @@ import pybase64
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageOps
 from skimage import data as photos
 
 from runway.data_uri import (
@@ -91,6 +91,59 @@ def test_exif_orientation_is_undone(orientation, form):
     data = packed(Image.fromarray(np.ascontiguousarray(stored)), form, exif=exif)
 
     np.testing.assert_allclose(decode_image(data, 3), upright, atol=4)
+
+
+XMP = (
+    b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    b'<rdf:Description xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="6"/></rdf:RDF></x:xmpmeta>'
+)
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize(
+    "told",
+    [
+        {},
+        {"exif": 6},
+        {"exif": 1},
+        {"xmp": XMP},
+        {"icc_profile": b"a profile \xff\xda with Exif\0 in it"},
+        {"icc_profile": b"\xff\xda" * 40_000, "exif": 8},
+        {"comment": b"Exif\0\0 tiff:Orientation \xff\xda"},
+        {"comment": b"\xff\xd9\xff\xda", "exif": 3},
+    ],
+    ids=str,
+)
+def test_an_orientation_counts_wherever_it_is_told(told, progressive):
+    exif = Image.Exif()
+    if "exif" in told:
+        exif[0x0112] = told["exif"]
+    rng = np.random.default_rng(0)
+    picture = Image.fromarray(rng.integers(0, 256, (24, 40, 3), np.uint8))
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", progressive=progressive, **{**told, "exif": exif})
+
+    read = decode_image(buffer.getvalue(), 3)
+
+    buffer.seek(0)
+    upright = ImageOps.exif_transpose(Image.open(buffer))
+    np.testing.assert_array_equal(read, np.asarray(upright.convert("RGB")))
+
+
+@pytest.mark.parametrize("extra", [b"\xff", b"\xff\xff\xff", b"\xff\x01", b"\xff\xd0"])
+def test_a_head_that_is_built_unusually_is_read_like_pillow_reads_it(extra):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    buffer = io.BytesIO()
+    Image.new("RGB", (24, 40), "red").save(buffer, "JPEG", exif=exif)
+    file = buffer.getvalue()[:2] + extra + buffer.getvalue()[2:]
+    try:
+        expected = np.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(file))))
+    except OSError:
+        with pytest.raises(ValueError, match="not a readable image"):
+            decode_image(file, 3)
+    else:
+        np.testing.assert_array_equal(decode_image(file, 3), expected)
 
 
 def test_sixteen_bit_grey_keeps_its_ramp():
