@@ -7,6 +7,10 @@ on the worker counts as idle.
 
 The target is what is queued plus what is expected back, but no more than a fair share: with two
 workers that take turns, one that waited for all clients would leave the other batches of one.
+
+To wait for those who were just answered pays while they take less to come back than a batch costs
+in any case (`cost.py`), as one batch less has to run. To wait for one more of them pays while that
+takes less than the tasks' part of this cost: with n of them, g for another while n * g < cost.
 """
 
 from __future__ import annotations
@@ -16,6 +20,7 @@ from collections import OrderedDict
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
+from runway_serve.batching.cost import BatchCost
 from runway_serve.batching.policy import BatchPolicy
 
 T = TypeVar("T", bound=Hashable)
@@ -23,6 +28,11 @@ T = TypeVar("T", bound=Hashable)
 FILL_GAP_S = 0.001  # clients of a closed loop come back closer together than this
 FILL_GAP_MIN_S = 0.00025  # below this a timer costs more than the fuller batch gains
 FILL_GAP_OF_RUN = 0.25  # a command of 2 ms must not lose half of that by waiting
+HOP_S = 0.0002  # to a worker and back: what a batch costs besides its run
+NEWS = 0.2  # weight of the newest window in what is known of how fast clients come back
+LOOK_AGAIN = 64  # of so many windows that would not pay one is opened all the same, as clients may have become faster
+EXPLORE = 256  # of so many windows with batches all alike one is not opened, as other sizes tell what an item costs
+EARLY = frozenset({16, 64})  # nor these
 LOST_AFTER_S = 1.0  # a running batch this old (or 10 times the usual run) died with its worker
 
 
@@ -42,17 +52,28 @@ class Lane(Generic[T]):
     """Waiting tasks of one command in order, and the fill window of the workers that serve it."""
 
     __slots__ = (
+        "arrived_at",
         "command",
+        "cost",
         "fill_gap_s",
         "fill_lapses_at",
         "fill_until",
         "fillers",
+        "freed_at",
+        "freed_size",
+        "gap_s",
+        "gone",
+        "gone_before",
         "is_filling",
         "policy",
+        "return_s",
         "returning",
         "running",
+        "taken_at",
         "target",
+        "unopened",
         "waiting",
+        "windows",
     )
 
     def __init__(self, command: str, policy: BatchPolicy) -> None:
@@ -67,6 +88,16 @@ class Lane(Generic[T]):
         self.fill_gap_s = 0.0
         self.fill_until = 0.0
         self.fill_lapses_at = 0.0
+        self.cost = BatchCost()
+        self.gap_s = 0.0  # between clients that come back, once they do
+        self.return_s = 0.0  # that each client takes, from the end of its batch on
+        self.arrived_at = 0.0  # the last of this window; 0 before the first
+        self.windows = self.unopened = 0
+        self.freed_at = self.taken_at = 0.0
+        self.freed_size = 0  # of the batch that ended last
+        self.gone = self.gone_before = (
+            0  # tasks that left the lane, in all and up to the end of that batch
+        )
 
     def oldest(self) -> Waiting[T]:
         """The task that is taken next; the lane must not be empty."""
@@ -83,14 +114,21 @@ class Lane(Generic[T]):
             return
         self.returning = max(0, self.returning - 1)
         self.fill_lapses_at = min(self.fill_until, now + self.fill_gap_s)
+        if self.arrived_at:
+            self.gap_s += NEWS * (now - self.arrived_at - self.gap_s)
+        self.arrived_at = now
         if len(self.waiting) >= self.target:
             self.is_filling = False
+        elif self.is_filling and len(self.waiting) * self.gap_s > self._batch_s():
+            self.stop_filling()
 
     def taken(self, size: int, now: float) -> None:
         """A worker took `size` tasks; another one may still wait for the lane to fill."""
         if self.policy.max_batch_size == 1:
             return
         self.running.append((now, size))
+        self.gone += size
+        self.taken_at = now
         if not self.fillers:
             return
         if self.fillers == 1 or now >= self.fill_lapses_at:
@@ -100,26 +138,76 @@ class Lane(Generic[T]):
         self.aim()
 
     def start_filling(self, size: int, run_s: float, now: float) -> None:
-        """A worker that ran `size` tasks waits for its clients to come back."""
+        """A worker that ran `size` tasks waits for its clients to come back, if that pays."""
+        self.cost.note(size, run_s)
+        self._note_return(size, now)
         if self.fillers and now >= self.fill_lapses_at:
             self.stop_filling()
         self.forget_running(size, now - max(LOST_AFTER_S, 10 * run_s))
         gap_s = min(FILL_GAP_S, run_s * FILL_GAP_OF_RUN)
-        wait_s = self.policy.max_wait_ms / 1000
-        if gap_s < FILL_GAP_MIN_S or not wait_s:
+        if gap_s < FILL_GAP_MIN_S or not self.policy.max_wait_ms or not self._opens():
             return
+        self.arrived_at = 0.0
         self.fillers += 1
         self.returning += size
         self.fill_gap_s = gap_s
-        self.fill_until = now + wait_s
-        self.fill_lapses_at = min(self.fill_until, now + gap_s)
+        self.answered(now)
         self.aim()
+
+    def answered(self, now: float) -> bool:
+        """The clients of the batch that ended have their answers now, and may come back; whether a worker waits."""
+        if not self.fillers:
+            return False
+        self.fill_until = now + self.policy.max_wait_ms / 1000
+        self.fill_lapses_at = min(self.fill_until, now + self.fill_gap_s)
+        return True
+
+    def fair_size(self) -> int:
+        """How many tasks a batch should take at most, so that those left behind keep the worker busy meanwhile."""
+        waiting = len(self.waiting)
+        clients = waiting + self.freed_size
+        if waiting < self.policy.max_batch_size and self._takes_turns(clients):
+            return (clients + 1) // 2
+        return self.policy.max_batch_size
+
+    def _takes_turns(self, clients: int) -> bool:
+        """Whether two batches that take turns do more than one that holds all these clients.
+
+        While a batch runs, the clients of the one before get their answers and come back. Two are better if that takes
+        longer, for all of them, than a batch costs in any case.
+        """
+        return clients * self.return_s > self._batch_s()
+
+    def _batch_s(self) -> float:
+        """What one batch more costs."""
+        return self.cost.fixed_s + HOP_S
+
+    def _note_return(self, size: int, now: float) -> None:
+        """A batch ended: how long did the clients of the one before take to come back, if all did?"""
+        came = len(self.waiting) + self.gone - self.gone_before
+        if came >= self.freed_size > 0:
+            newest = (
+                next(reversed(self.waiting.values())).queued_at if self.waiting else self.taken_at
+            )
+            self.return_s += NEWS * (max(0.0, newest - self.freed_at) / came - self.return_s)
+        self.freed_at, self.freed_size = now, size
+        self.gone_before = self.gone + len(self.waiting)
+
+    def _opens(self) -> bool:
+        """Whether to wait for clients at all; decided otherwise now and then, to learn whether that is still right."""
+        if not self.waiting or self.freed_size * self.return_s <= self._batch_s():
+            self.windows += 1
+            return self.cost.is_known or (self.windows not in EARLY and self.windows % EXPLORE != 0)
+        self.unopened += 1
+        return self.unopened % LOOK_AGAIN == 0
 
     def aim(self) -> None:
         """Set the target: what may come, but only this worker's share of all clients."""
         expected = len(self.waiting) + self.returning
         clients = expected + sum(size for _, size in self.running)
         share = math.ceil(clients / (len(self.running) + self.fillers))
+        if self._takes_turns(expected):
+            share = min(share, (expected + 1) // 2)
         self.target = min(self.policy.max_batch_size, expected, share)
         self.is_filling = len(self.waiting) < self.target
 

@@ -105,7 +105,7 @@ class BatchQueue(Generic[T]):
             queued_at = lane.oldest().queued_at
             if queued_at >= chosen_at:
                 continue
-            room = lane.policy.max_batch_size
+            room = lane.fair_size()
             if limit is not None:
                 room = min(room, limit(lane.command))
             if room > 0 and lane.is_ripe(now, room):
@@ -119,13 +119,20 @@ class BatchQueue(Generic[T]):
         return self._taken(lane, count, now).tasks if count > 0 else []
 
     def freed(self, command: str, size: int, run_s: float, now: float) -> None:
-        """A worker finished a batch of `size` tasks after `run_s` and waits for the lane to fill.
+        """A worker finished a batch of `size` tasks after `run_s` and waits for the lane to fill, if that pays.
 
         Call it before `take`, also when the worker died over the batch.
         """
         lane = self._lane(command)
         if lane.policy.max_batch_size > 1:
             lane.start_filling(size, run_s, now)
+
+    def answered(self, command: str, now: float) -> bool:
+        """The tasks of the batch that was freed last are answered: their clients may come back from now on.
+
+        Whether that changed `next_wake`.
+        """
+        return self._lane(command).answered(now)
 
     def next_wake(self, now: float) -> float | None:
         """When to call `expire` and `take` again if nothing happens before; None: not at all."""

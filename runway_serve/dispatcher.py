@@ -238,15 +238,21 @@ class Dispatcher(Engine):
         if message["op"] == "setup_done":
             self._setups.hear(worker, message)
             return
+        done = message["done"]
+        is_done = done is not None and bool(worker.batches) and done == worker.batches[0].id
+        command = worker.batches[0].command if is_done else ""
+        if is_done:  # first, so that the worker has its next batch while answers are written
+            self._feeder.note_lanes(worker, message["lanes"], message["coalesced"])
+            self._free(worker, message["run_s"])
         for outcome in message["items"]:
             task = self._tasks.get(outcome.task_id)
             if task is not None:
                 self._note_outcome(task, outcome.event)
                 task.listener(outcome.event)
-        done = message["done"]
-        if done is not None and worker.batches and done == worker.batches[0].id:
-            self._feeder.note_lanes(worker, message["lanes"], message["coalesced"])
-            self._free(worker, message["run_s"])
+        if is_done:
+            if self._feeder.queue.answered(command, monotonic()):
+                self._dispatch()
+            self._check_drained()
 
     def _note_outcome(self, task: Task, event: Output | RunwayError) -> None:
         command = task.call.command
@@ -266,7 +272,6 @@ class Dispatcher(Engine):
         if worker.is_reserved and not worker.batches:
             self._setups.note_freed()
         self._dispatch()
-        self._check_drained()
 
     def _on_joined(self, worker: WorkerEntry) -> None:
         self._setups.join(worker)

@@ -90,3 +90,46 @@ class Loop:
             back_at = self.now + self.random.uniform(0, self.turnaround_s)
             self.at(back_at, lambda c=client: self.send(c))
         self.queue.freed(COMMAND, len(tasks), run_s, self.now)
+
+
+@dataclass
+class FrontLoop(Loop):
+    """The same with a front that reads requests and writes answers one by one, as the dispatcher's does."""
+
+    answer_s: float = 40e-6
+    read_s: float = 25e-6
+    hop_s: float = 200e-6
+    is_free_at: float = 0.0
+
+    def in_front(self, takes_s: float, then: Callable[[], None]) -> None:
+        self.is_free_at = max(self.now, self.is_free_at) + takes_s
+        self.at(self.is_free_at, then)
+
+    def send(self, client: int) -> None:
+        self.sent[client] = self.now
+        self.in_front(self.read_s, lambda: self.queue.put(COMMAND, client, self.now))
+
+    def dispatch(self) -> None:
+        while self.idle and (batch := self.queue.take(self.now)):
+            self.idle -= 1
+            self.sizes.append(len(batch.tasks))
+            run_s = self.cost_s(len(batch.tasks))
+            heard_at = self.now + run_s + self.hop_s
+            self.at(
+                heard_at,
+                lambda t=batch.tasks, s=run_s: self.in_front(0, lambda: self.finish(t, s)),
+            )
+        if self.idle and (wake := self.queue.next_wake(self.now)) is not None:
+            self.at(max(wake, self.is_free_at), lambda: None)
+
+    def finish(self, tasks: list[int], run_s: float) -> None:
+        self.idle += 1
+        self.queue.freed(COMMAND, len(tasks), run_s, self.now)
+        for client in tasks:
+            self.in_front(self.answer_s, lambda c=client: self.answer(c))
+        self.in_front(0, lambda: self.queue.answered(COMMAND, self.now))
+
+    def answer(self, client: int) -> None:
+        self.latencies.append(self.now - self.sent[client])
+        back_at = self.now + self.random.uniform(0, self.turnaround_s)
+        self.at(back_at, lambda: self.send(client))

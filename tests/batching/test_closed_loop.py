@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.batching.simulation import Loop, batch_cost_s
+from tests.batching.simulation import FrontLoop, Loop, batch_cost_s
 
 DURATION_S = 1.0
 
@@ -63,3 +63,61 @@ def test_a_fast_command_loses_nothing_to_waiting():
     loop.run(DURATION_S)
 
     assert max(loop.latencies) == pytest.approx(0.0005)
+
+
+# -- a front that takes as long for the requests of a batch as the model does
+
+
+def network_cost_s(size: int) -> float:
+    """A small network on the CPU: W4 of benchmarks.rivals."""
+    return 0.00045 + 0.000056 * size
+
+
+@pytest.mark.parametrize("clients", [16, 32])
+def test_two_batches_take_turns_where_a_batch_costs_less_than_its_clients_take_to_return(clients):
+    loop = FrontLoop(clients=clients, cost_s=network_cost_s, turnaround_s=0.0001)
+
+    rate = loop.throughput(DURATION_S)
+
+    half = clients // 2
+    in_turns = clients / (2 * (network_cost_s(half) + loop.hop_s))
+    as_one = network_cost_s(clients) + loop.hop_s + clients * (loop.answer_s + loop.read_s)
+    assert rate >= 0.95 * in_turns
+    assert rate >= 1.1 * clients / as_one
+    assert set(loop.sizes[-20:]) <= {half - 1, half, half + 1}
+
+
+def test_all_clients_share_a_batch_where_it_costs_much():
+    loop = FrontLoop(clients=32, turnaround_s=0.0001)
+
+    rate = loop.throughput(3 * DURATION_S)
+
+    cycle_s = batch_cost_s(32) + loop.hop_s + 32 * (loop.answer_s + loop.read_s)
+    assert rate >= 0.97 * 32 / cycle_s
+    assert loop.sizes.count(32) >= 0.9 * len(loop.sizes)
+
+
+@pytest.mark.parametrize("cost_s", [batch_cost_s, network_cost_s])
+@pytest.mark.parametrize("clients", [64, 200])
+def test_more_clients_than_a_batch_holds_fill_every_batch(clients, cost_s):
+    loop = FrontLoop(clients=clients, cost_s=cost_s, turnaround_s=0.0001)
+
+    loop.run(DURATION_S)
+
+    assert sum(loop.sizes) / len(loop.sizes) >= 31
+
+
+def test_clients_that_became_quick_are_waited_for_again():
+    loop = FrontLoop(clients=16, turnaround_s=0.040)
+    lane = loop.queue._lane("generate")
+    slow: list[float] = []
+
+    def become_quick() -> None:
+        slow.append(lane.return_s)
+        loop.turnaround_s = 0.0001
+
+    loop.at(DURATION_S, become_quick)
+    loop.run(2 * DURATION_S, warm_up_s=2.5 * DURATION_S)
+
+    assert slow[0] > 0.001
+    assert sum(loop.sizes) / len(loop.sizes) >= 14
