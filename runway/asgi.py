@@ -97,11 +97,11 @@ class RunwayASGI:
         try:
             offered = SUBPROTOCOL in scope.get("subprotocols", ())
             chosen = SUBPROTOCOL if offered else None
-            # Nobody reads them again, and ten thousand connections would keep theirs for hours.
-            scope["headers"].clear()
             if scope["path"] == "/ui/watch":
                 await self._watch.serve(scope, receive, send, chosen)
             elif scope["path"] == "/":
+                # Nobody reads them again, and ten thousand connections would keep theirs for hours.
+                scope["headers"].clear()
                 await self._serve_jobs(receive, send, chosen)
             else:
                 await send({"type": "websocket.close", "code": 1008})
