@@ -119,7 +119,11 @@ class Lane(Generic[T]):
         self.arrived_at = now
         if len(self.waiting) >= self.target:
             self.is_filling = False
-        elif self.is_filling and len(self.waiting) * self.gap_s > self._batch_s():
+        elif (
+            self.is_filling
+            and self.policy.takes_turns
+            and len(self.waiting) * self.gap_s > self._batch_s()
+        ):
             self.stop_filling()
 
     def taken(self, size: int, now: float) -> None:
@@ -176,7 +180,7 @@ class Lane(Generic[T]):
         While a batch runs, the clients of the one before get their answers and come back. Two are better if that takes
         longer, for all of them, than a batch costs in any case.
         """
-        return clients * self.return_s > self._batch_s()
+        return self.policy.takes_turns and clients * self.return_s > self._batch_s()
 
     def _batch_s(self) -> float:
         """What one batch more costs."""
@@ -195,6 +199,8 @@ class Lane(Generic[T]):
 
     def _opens(self) -> bool:
         """Whether to wait for clients at all; decided otherwise now and then, to learn whether that is still right."""
+        if not self.policy.takes_turns:
+            return True
         if not self.waiting or self.freed_size * self.return_s <= self._batch_s():
             self.windows += 1
             return self.cost.is_known or (self.windows not in EARLY and self.windows % EXPLORE != 0)

@@ -12,11 +12,13 @@ class BatchPolicy:
 
     At most `max_batch_size` tasks go to a worker at once and at most `max_queue` wait. A worker
     that got free waits at most `max_wait_ms` for its batch to refill; an idle one never waits.
+    `takes_turns`: two batches of half the clients may take turns where that does more (`lane.py`).
     """
 
     max_batch_size: int = 1
     max_wait_ms: float = 5.0
     max_queue: int = 1024
+    takes_turns: bool = True
 
     def __post_init__(self) -> None:
         _check_count("max_batch_size", self.max_batch_size)

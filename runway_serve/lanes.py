@@ -27,7 +27,7 @@ def lane_policies(manifest: Manifest, config: FrontConfig) -> dict[str, BatchPol
         wait_ms = command.max_wait_ms
         if config.max_wait_ms is not None:
             wait_ms = min(wait_ms, config.max_wait_ms)
-        policies[name] = BatchPolicy(size, wait_ms, config.max_queue)
+        policies[name] = BatchPolicy(size, wait_ms, config.max_queue, command.is_batched)
     return policies
 
 
