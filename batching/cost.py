@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 FORGET = 0.97  # of what the earlier batches say, with each further one
-SPREAD = (
-    0.1  # of the mean size; sizes closer together than this tell nothing of the cost of an item
-)
+SPREAD = 0.1  # of the mean size; sizes closer together than this do not tell what an item costs
 
 
 class BatchCost:
@@ -32,10 +30,9 @@ class BatchCost:
         self._nn = FORGET * self._nn + size * size
         self._t = FORGET * self._t + run_s
         self._nt = FORGET * self._nt + size * run_s
-        mean = self._n / self._weight
-        variance = self._nn / self._weight - mean * mean
-        if variance > (SPREAD * mean) ** 2:
-            slope = (self._nt / self._weight - mean * self._t / self._weight) / variance
+        if self.is_known:
+            mean = self._n / self._weight
+            slope = (self._nt - mean * self._t) / (self._nn - mean * self._n)
             self._item_s = min(max(0.0, slope), self._t / self._n)
 
     @property

@@ -95,9 +95,8 @@ class Lane(Generic[T]):
         self.windows = self.unopened = 0
         self.freed_at = self.taken_at = 0.0
         self.freed_size = 0  # of the batch that ended last
-        self.gone = self.gone_before = (
-            0  # tasks that left the lane, in all and up to the end of that batch
-        )
+        self.gone = 0  # tasks that workers took
+        self.gone_before = 0  # those, and those that waited, at the end of that batch
 
     def oldest(self) -> Waiting[T]:
         """The task that is taken next; the lane must not be empty."""
@@ -119,11 +118,7 @@ class Lane(Generic[T]):
         self.arrived_at = now
         if len(self.waiting) >= self.target:
             self.is_filling = False
-        elif (
-            self.is_filling
-            and self.policy.takes_turns
-            and len(self.waiting) * self.gap_s > self._batch_s()
-        ):
+        elif self.is_filling and len(self.waiting) * self.gap_s > self._batch_s():
             self.stop_filling()
 
     def taken(self, size: int, now: float) -> None:
@@ -180,11 +175,11 @@ class Lane(Generic[T]):
         While a batch runs, the clients of the one before get their answers and come back. Two are better if that takes
         longer, for all of them, than a batch costs in any case.
         """
-        return self.policy.takes_turns and clients * self.return_s > self._batch_s()
+        return clients * self.return_s > self._batch_s()
 
     def _batch_s(self) -> float:
-        """What one batch more costs."""
-        return self.cost.fixed_s + HOP_S
+        """What one batch more costs; no time is too long to save it where batches are not to take turns."""
+        return self.cost.fixed_s + HOP_S if self.policy.takes_turns else math.inf
 
     def _note_return(self, size: int, now: float) -> None:
         """A batch ended: how long did the clients of the one before take to come back, if all did?"""

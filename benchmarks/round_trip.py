@@ -25,10 +25,10 @@ import zmq
 
 from benchmarks.serving import spread
 from runway.zmtp import Peer
+from runway_serve.bench.process_tree import cpu_seconds
 from runway_serve.workers.fronts import Fronts
 
 WAYS = ("libzmq", "sockets")
-TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 
 
 def main() -> None:
@@ -67,10 +67,10 @@ def measure(way: str, trips: int, message: bytes, pause_s: float) -> tuple[float
             times: list[float] = []
             send = {"libzmq": by_libzmq, "sockets": by_sockets}[way]
             done = loop.create_future()
-            began = cpu_s(os.getpid()) + cpu_s(other.pid)
+            began = cpu_seconds(os.getpid())  # of the other process too, which is a child
             send(loop, address, Trips(loop, message, trips, pause_s, times, done))
             loop.run_until_complete(done)
-            used = cpu_s(os.getpid()) + cpu_s(other.pid) - began
+            used = cpu_seconds(os.getpid()) - began
             return median(times) * 1e6, used / trips * 1e6
         finally:
             other.kill()
@@ -159,13 +159,6 @@ def answer_by_sockets(address: str) -> None:
     while True:
         for peer, frames in fronts.receive(block=True):
             fronts.send(peer, frames)
-
-
-def cpu_s(pid: int) -> float:
-    """CPU seconds of a process so far."""
-    stat = Path(f"/proc/{pid}/stat").read_text()
-    fields = stat[stat.rindex(")") + 2 :].split()
-    return (int(fields[11]) + int(fields[12])) * TICK_S
 
 
 if __name__ == "__main__":

@@ -99,7 +99,6 @@ class Feeder:
         room = worker.link.lease_room(self.costs.output_bytes(command) * len(tasks))
         if worker.batches[0] is batch:
             self._deadlines.begin(worker, now)
-        # the last line: a send also reads, and may find the answer to this very batch
         worker.link.send(RunBatch(batch.id, command, pairs, room).to_wire())
 
     def ended(self, worker: WorkerEntry, run_s: float, now: float) -> None:

@@ -108,8 +108,7 @@ class WorkerLink:
         """Hear what the worker still said, then forget it; what was not sent is dropped."""
         while self._is_open and self._peer.has_more():
             self._read()
-        self._stop_watching()
-        self._peer.close()
+        self._hang_up()
 
     def _write(self) -> None:
         self._peer.flush()
@@ -121,7 +120,7 @@ class WorkerLink:
             messages = self._peer.take()
         except (ConnectionError, ValueError) as error:
             logger.debug("front lost a worker: %s", error)
-            self._stop_watching()
+            self._hang_up()
             self._broken()
             return
         if self._peer.is_full:  # what waited for the worker to be ready
@@ -136,8 +135,9 @@ class WorkerLink:
                 continue
             self._hear(message)
 
-    def _stop_watching(self) -> None:
+    def _hang_up(self) -> None:
         if self._is_open:
             self._is_open = False
             self._loop.remove_reader(self._peer.fd)
             self._loop.remove_writer(self._peer.fd)
+        self._peer.close()
