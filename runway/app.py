@@ -100,7 +100,7 @@ def _add_routes(app: Flask, engine: Engine, max_body_bytes: int) -> None:
             raise
         engine.note_command(call)
         output = call_and_wait(engine, invocation)
-        response = exchange.answer(call.encode(output))
+        response = exchange.reply(call, output)
         watch = engine.watch
         if watch is not None:
             watch(call, response.body)
@@ -155,13 +155,15 @@ def _compress(app: Flask) -> Callable[[FlaskResponse], FlaskResponse]:
     def compress(response: FlaskResponse) -> FlaskResponse:
         if response.direct_passthrough or response.is_streamed or request.method == "HEAD":
             return response
-        plain = exchange.Response(response.status_code, response.get_data(), dict(response.headers))
+        body = response.get_data()
         small = exchange.compressed(
-            plain, request.headers.get("Accept-Encoding", ""), app.config["COMPRESS_MIN_SIZE"]
+            exchange.Response(response.status_code, body, dict(response.headers)),
+            request.headers.get("Accept-Encoding", ""),
+            app.config["COMPRESS_MIN_SIZE"],
         )
-        if small is not plain:
+        if small.headers.get("Vary") == "Accept-Encoding":
             response.vary.add("Accept-Encoding")
-        if small.body is not plain.body:
+        if small.body is not body:
             response.set_data(small.body)
             response.headers["Content-Encoding"] = "gzip"
         return response

@@ -14,8 +14,12 @@ import numpy as np
 from runway.arena import SHARE_BYTES
 
 INLINE_BYTES = 16_384  # an array below this costs less inside the header than as a frame of its own
+ALIGNED_BYTES = 16  # where the numbers of an inline array begin, so that processors like them
 PLAIN_DTYPE = re.compile(r"[<>|=][A-Za-z][0-9]{1,9}(\[[0-9A-Za-z]{1,8}\])?")
 _INLINE, _FRAME, _BIG_INT, _SHARED = 1, 2, 3, 4
+_ext_type = (
+    tuple.__new__
+)  # what `ExtType` does after checking its arguments, which costs more than all else here
 Buffer = bytes | memoryview
 Place = Callable[[np.ndarray[Any, Any]], "int | None"]
 LookUp = Callable[[int, int], "np.ndarray[Any, np.dtype[np.uint8]]"]
@@ -57,11 +61,11 @@ class Packer:
         raise TypeError(f"a {type(value).__name__} cannot travel between processes")
 
     def _array(self, array: np.ndarray[Any, Any]) -> msgpack.ExtType:
+        if array.nbytes < self._inline_bytes:
+            content = _inline_head(array.dtype, array.shape) + array.tobytes()
+            return _ext_type(msgpack.ExtType, (_INLINE, content))
         if array.dtype.hasobject:
             raise TypeError("an array of objects cannot travel between processes")
-        if array.nbytes < self._inline_bytes:
-            content = (array.dtype.str, array.shape, array.tobytes())
-            return msgpack.ExtType(_INLINE, self._inner.pack(content))
         if self._place is not None and array.nbytes >= SHARE_BYTES:
             offset = self._place(array)
             if offset is not None:
@@ -70,6 +74,25 @@ class Packer:
         self._frames.append(array.reshape(-1).view(np.uint8).data)
         frame = (array.dtype.str, array.shape, len(self._frames))
         return msgpack.ExtType(_FRAME, self._inner.pack(frame))
+
+
+@lru_cache(maxsize=256)
+def _inline_head(dtype: np.dtype[Any], shape: tuple[int, ...]) -> bytes:
+    """What stands before the numbers of an inline array; its first byte tells its length, in `ALIGNED_BYTES`."""
+    if dtype.hasobject:
+        raise TypeError("an array of objects cannot travel between processes")
+    bare = 1 + len(msgpack.packb((dtype.str, shape, b"")))
+    count = -(-bare // ALIGNED_BYTES)
+    padding = bytes(count * ALIGNED_BYTES - bare)
+    return bytes([count]) + bytes(msgpack.packb((dtype.str, shape, padding)))
+
+
+@lru_cache(maxsize=256)
+def _read_inline_head(head: bytes) -> tuple[np.dtype[Any], tuple[int, ...], int]:
+    """Type, shape and bytes of the array behind a head that `_inline_head` wrote."""
+    text, shape, _ = msgpack.unpackb(head[1:])
+    dtype = _plain_dtype(text)
+    return dtype, tuple(shape), math.prod(shape) * dtype.itemsize
 
 
 def pack_one(value: Any) -> bytes:
@@ -91,6 +114,12 @@ def unpack(frames: Sequence[Buffer], look_up: LookUp | None = None) -> Any:
     def extension(code: int, data: bytes) -> Any:
         if code == _BIG_INT:
             return int(data)
+        if code == _INLINE:
+            start = data[0] * ALIGNED_BYTES
+            dtype, shape, size = _read_inline_head(data[:start])
+            if len(data) != start + size:
+                raise ValueError(f"an array of {size} bytes came as {len(data) - start}")
+            return np.ndarray(shape, dtype, data, start)
         text, shape, content = msgpack.unpackb(data)
         dtype = _plain_dtype(text)
         if code == _SHARED:
@@ -98,8 +127,7 @@ def unpack(frames: Sequence[Buffer], look_up: LookUp | None = None) -> Any:
                 raise ValueError("shared memory is not expected here")
             count = math.prod(shape)
             return look_up(content, count * dtype.itemsize).view(dtype).reshape(shape)
-        buffer = content if code == _INLINE else frames[content]
-        return np.frombuffer(buffer, dtype).reshape(shape)
+        return np.frombuffer(frames[content], dtype).reshape(shape)
 
     try:
         return msgpack.unpackb(

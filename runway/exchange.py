@@ -35,6 +35,7 @@ COMPRESS_MIN_BYTES = 500
 COMPRESS_LEVEL = 4  # base64 shrinks by a quarter at any level; higher ones only cost time
 MAX_BODY_BYTES = 128 << 20
 LARGE_BYTES = 65_536
+SHORT_BYTES = 4096
 ITEM_BYTES = 32  # of JSON text that take as long to write as a number does
 SCALARS = frozenset({float, int, bool, type(None)})
 OUTPUT_FORMAT_HEADER = "x-runway-output-format"
@@ -75,10 +76,12 @@ class Call:
         inputs = self.command.inputs.decode(self.given)
         return Invocation(self.command.name, inputs, self.formats, self.is_stream, self.request_id)
 
-    def encode(self, output: Output) -> dict[str, Any]:
-        """The JSON object of an output."""
+    def written(self, output: Output) -> bytes:
+        """The JSON text of an output."""
+        if isinstance(output.value, bytes):
+            return output.value
         assert output.value is not None
-        return self.command.outputs.encode(output.value, self.formats)
+        return dumps(self.command.outputs.encode(output.value, self.formats))
 
 
 def open_call(
@@ -112,30 +115,27 @@ def parse_body(headers: Mapping[str, str], body: bytes, limit: int = MAX_BODY_BY
     """
     if headers.get("content-encoding", "").strip().lower() == "gzip":
         body = _inflate(body, limit)
-    value = None
-    if body.strip(b" \t\r\n"):
-        try:
-            value = _loads(body)
-        except (ValueError, RecursionError):
-            value = None
-    if value is None:
-        raise BadBodyError("The body of all POST requests must contain JSON")
-    if not isinstance(value, dict):
-        raise BadBodyError(
-            f"The body of all POST requests must be a JSON object, got {_json_kind(value)}"
-        )
-    return value
-
-
-def _loads(body: bytes) -> Any:
-    """Parsed JSON; the standard library takes over where orjson refuses lone surrogates."""
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError:
-        if b"\\ud" not in body and b"\\uD" not in body:
-            raise
+        value = _loads_again(body)
+    if type(value) is dict:
+        return value
+    if value is None:
+        raise BadBodyError("The body of all POST requests must contain JSON")
+    raise BadBodyError(
+        f"The body of all POST requests must be a JSON object, got {_json_kind(value)}"
+    )
+
+
+def _loads_again(body: bytes) -> Any:
+    """JSON that orjson refuses for its lone surrogates; None for what is no JSON at all."""
+    if b"\\ud" not in body and b"\\uD" not in body:
+        return None
+    try:
         return json.loads(body, parse_constant=_refuse_constant)
-    return value
+    except (ValueError, RecursionError):
+        return None
 
 
 def _refuse_constant(name: str) -> Any:
@@ -194,9 +194,37 @@ def answer(value: Any, status: int = 200) -> Response:
     return Response(status, dumps(value), JSON_HEADERS)
 
 
-def is_large(value: Any) -> bool:
-    """Whether writing a prepared value as JSON takes so long that the event loop should not do it."""
-    return _after_writing(value, LARGE_BYTES) < 0
+def reply(call: Call, output: Output) -> Response:
+    """The response to a call."""
+    return Response(200, call.written(output), JSON_HEADERS)
+
+
+def with_text(command: Command, output: Output, formats: Mapping[str, str]) -> Output:
+    """The same output as JSON text if it is short, so that a server of many workers need not write it.
+
+    Longer ones are left to the server's threads, as a model waits meanwhile, and so are those that cannot be written:
+    who asked is told of it there.
+    """
+    value = output.value
+    if not isinstance(value, dict) or command.outputs.is_bulky or is_large(value, SHORT_BYTES):
+        return output
+    try:
+        text = dumps(command.outputs.encode(value, formats))
+    except Exception:
+        return output
+    return Output(text, output.progress, output.final)
+
+
+def is_large(value: Mapping[str, Any] | bytes, room: int = LARGE_BYTES) -> bool:
+    """Whether writing prepared outputs takes longer than `room` bytes of text or of an array do.
+
+    By default it is what takes so long that an event loop should not do it.
+    """
+    if isinstance(value, bytes):
+        return False
+    for item in value.values():
+        room = room - item.nbytes if type(item) is np.ndarray else _after_writing(item, room)
+    return room < 0
 
 
 def _after_writing(value: Any, room: int) -> int:
@@ -245,16 +273,17 @@ def failure(error: RunwayError, request: str | None = None) -> Response:
 
 
 def compressed(response: Response, accept_encoding: str, min_bytes: int) -> Response:
-    """The response as the client wants it: gzip for long bodies if it accepts that."""
+    """The same response as the client wants it: gzip for long bodies if it accepts that."""
     if len(response.body) < min_bytes or "Content-Encoding" in response.headers:
         return response
-    headers: Mapping[str, str] = LONG_JSON_HEADERS
-    if response.headers is not JSON_HEADERS:
-        headers = {**response.headers, "Vary": "Accept-Encoding"}
-    if not accepts_gzip(accept_encoding):
-        return Response(response.status, response.body, headers)
-    body = gzip.compress(response.body, COMPRESS_LEVEL, mtime=0)
-    return Response(response.status, body, {**headers, "Content-Encoding": "gzip"})
+    usual = response.headers is JSON_HEADERS
+    response.headers = (
+        LONG_JSON_HEADERS if usual else {**response.headers, "Vary": "Accept-Encoding"}
+    )
+    if accepts_gzip(accept_encoding):
+        response.body = gzip.compress(response.body, COMPRESS_LEVEL, mtime=0)
+        response.headers = {**response.headers, "Content-Encoding": "gzip"}
+    return response
 
 
 def accepts_gzip(accept_encoding: str) -> bool:

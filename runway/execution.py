@@ -20,9 +20,12 @@ from runway.manifest import Command, Fields
 
 @dataclass(slots=True)
 class Output:
-    """One value of a task, ready to travel; `final` ends the task. A stream ends with a final output without value."""
+    """One value of a task, ready to travel; `final` ends the task. A stream ends with a final output without value.
 
-    value: dict[str, Any] | None
+    `value` has prepared outputs by name, or is their JSON text (`runway.exchange.with_text`).
+    """
+
+    value: dict[str, Any] | bytes | None
     progress: float | None = None
     final: bool = True
 

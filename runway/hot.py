@@ -8,7 +8,7 @@ Flask route. Everything here belongs to the event loop's thread but for the code
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from threading import get_ident
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -42,13 +42,23 @@ HEADERS_READ = {
 }
 
 
+def picked(headers: RawHeaders) -> dict[str, str]:
+    """The headers of a request that count here, by name in lower case, in which they must come."""
+    return {
+        HEADERS_READ[name]: value.decode("latin1")
+        for name, value in headers
+        if name in HEADERS_READ
+    }
+
+
 class HotExchange:
     """One request for a command and its response.
 
-    The connection calls `begin`, `receive` with the parts of the body, `complete` at its end, and `abandon` when the
-    client leaves. Whatever happens, `connection.respond` is called once, or never if the client left.
+    The connection calls `begin`, `receive` with the parts of the body, `complete` at its end, or `take` for all three
+    where a small body came whole, and `abandon` when the client leaves. Whatever happens, `connection.respond` is
+    called once, or never if the client left.
 
-    `headers` are those of the request that count here, by name in lower case.
+    `headers` are those that `picked` picks.
     """
 
     __slots__ = (
@@ -77,7 +87,7 @@ class HotExchange:
         self,
         hot: HotCommands,
         command: Command,
-        headers: RawHeaders,
+        headers: Mapping[str, str],
         connection: RunwayHttpProtocol,
         keep_alive: bool,
     ) -> None:
@@ -89,12 +99,8 @@ class HotExchange:
         self._connection = connection
         self._loop = connection.loop
         self._thread = get_ident()
-        self.headers = {
-            HEADERS_READ[name]: value.decode("latin1")
-            for name, value in headers
-            if name in HEADERS_READ
-        }
-        self.request_id = request_id(self.headers)
+        self.headers = headers
+        self.request_id = request_id(headers)
         self._body = b""
         self._parts: list[bytes] | None = None
         self._size = 0
@@ -113,6 +119,15 @@ class HotExchange:
                 self._refuse_body()
             elif size > INLINE_BODY_BYTES:
                 self._hold(size)
+
+    def take(self, body: bytes) -> None:
+        """The whole body, of at most `INLINE_BODY_BYTES`."""
+        self._size = len(body)
+        if self._size > self.hot.max_body_bytes:
+            self._refuse_body()
+            return
+        self._body = body
+        self.complete()
 
     def refuse(self, error: RunwayError) -> None:
         """Answer with an error; what comes of the body is dropped."""
@@ -224,7 +239,7 @@ class HotExchange:
         self._cancel, self._is_settled = None, True
         if isinstance(event, RunwayError):
             self._fail(event)
-        elif self._command.outputs.is_bulky or exchange.is_large(event.value):
+        elif self._command.outputs.is_bulky or exchange.is_large(event.value or {}):
             self._in_thread(lambda: self._compressed(self._encode(event)), self._respond)
         else:
             try:
@@ -237,7 +252,7 @@ class HotExchange:
     def _encode(self, output: Output) -> exchange.Response:
         assert self._call is not None
         began = perf_counter()
-        response = exchange.answer(self._call.encode(output))
+        response = exchange.reply(self._call, output)
         self._encoded_s = perf_counter() - began
         watch = self.hot.engine.watch
         if watch is not None:

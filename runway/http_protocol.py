@@ -18,17 +18,16 @@ from runway import exchange
 from runway.access import RefusedError
 from runway.connections import Connections
 from runway.exceptions import Refusal
-from runway.hot import HotExchange
+from runway.hot import HotExchange, picked
 from runway.hot_commands import HotCommands
+from runway.idle_timer import IdleTimer
+from runway.known_heads import KnownHead, known_head
 from runway.limits import OverloadedError
 from runway.preferences import is_plain
 from runway.request_ids import request_id
 
 JOIN_BYTES = 16_384  # to copy a longer body behind its head costs more than to write two pieces
 MAX_HEAD_BYTES = 65_536  # of a head that does not come in one piece
-# A process that was stopped runs its timers before it reads what came meanwhile, and to close on that would reset the
-# connection. So idle ones are left until the loop has read once more.
-LAST_LOOK_S = 0.05
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -62,19 +61,23 @@ class RunwayHttpProtocol(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         self._hot: HotCommands = self.config.app.hot  # type: ignore[union-attr]
         self._connections: Connections = self.config.app.connections  # type: ignore[union-attr]
-        self._idle_since: float | None = None
-        self._last_look_of: float | None = None  # an `_idle_since`
         self._is_in_head = True
         self._head_bytes = 0
         self._asgi_bytes = 0
         self._closes_after_body = False
+        self._known: KnownHead | None = None  # of the last request, if it was hot
+        self._whole: bytes | None = None  # what the parser is fed, if nothing came before it
         # From the first byte of a request to its last, and before the very first.
         self.is_reading = True
         self.reading_since: float | None = None  # set by the sweep of `Connections`
 
     def data_received(self, data: bytes) -> None:
         """Bytes came."""
-        self._idle_since = None
+        self._idle.since = None
+        if self.cycle is None and self._known is not None and self._takes_known(data, self._known):
+            return
+        is_begun = self.is_reading and not (self._is_in_head and not self._head_bytes)
+        self._whole = None if is_begun else data
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -91,6 +94,17 @@ class RunwayHttpProtocol(HttpToolsProtocol):
                 if self._head_bytes > MAX_HEAD_BYTES:
                     text = f"The head of the request is larger than {MAX_HEAD_BYTES} bytes."
                     self._hang_up(BadRequestError(431, text))
+
+    def _takes_known(self, data: bytes, known: KnownHead) -> bool:
+        """Whether this was a request with the head of the one before, and is taken without the parser."""
+        if len(data) != known.total or self.is_reading or not data.startswith(known.raw):
+            return False
+        command = self._hot.command_at(known.url)
+        if command is None:
+            return False
+        self.cycle = hot = self._hot.exchange(self._hot, command, known.headers, self, True)
+        hot.take(data[known.length :])
+        return True
 
     # -- the parser's callbacks
 
@@ -112,9 +126,11 @@ class RunwayHttpProtocol(HttpToolsProtocol):
             command = self._hot.command_at(self.url)
             if command is not None:
                 keep_alive = parser.should_keep_alive() and parser.get_http_version() != "1.0"
-                hot = self._hot.exchange(self._hot, command, self.headers, self, keep_alive)
-                if is_plain(hot.headers):
-                    self._begin_hot(hot)
+                headers = picked(self.headers)
+                if is_plain(headers):
+                    self._begin_hot(
+                        self._hot.exchange(self._hot, command, headers, self, keep_alive)
+                    )
                     return
         self._begin_asgi()
         super().on_headers_complete()
@@ -154,8 +170,11 @@ class RunwayHttpProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """A request is whole."""
         self.is_reading = False
-        if isinstance(self.cycle, HotExchange):
-            self.cycle.complete()
+        hot, whole = self.cycle, self._whole
+        if isinstance(hot, HotExchange):
+            if whole is not None and hot.keep_alive and not hot.response_complete:
+                self._known = known_head(whole, hot.size, self.url, self.headers, hot.headers)
+            hot.complete()
         elif self.cycle is not None:
             super().on_message_complete()
         elif self._closes_after_body:
@@ -208,7 +227,7 @@ class RunwayHttpProtocol(HttpToolsProtocol):
 
     def _hang_up(self, error: Refusal) -> None:
         """Answer with an error if no other answer is under way, and close the connection."""
-        self.is_reading = False
+        self.is_reading, self._known = False, None
         cycle, self.cycle = self.cycle, None
         is_answering = cycle is not None and getattr(cycle, "response_started", False)
         if isinstance(cycle, HotExchange):
@@ -229,6 +248,7 @@ class RunwayHttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client connected."""
         super().connection_made(transport)
+        self._idle = IdleTimer(self.loop, transport, self.timeout_keep_alive)
         self.flow = PipelineFlow(transport, self.pipeline)
         if not self._connections.admit(self, len(self.connections), self.loop):
             self._connections.note_turned_away("connections")
@@ -243,8 +263,7 @@ class RunwayHttpProtocol(HttpToolsProtocol):
             self.cycle = None
         super().connection_lost(exc)
         self._connections.forget(self)
-        if self.timeout_keep_alive_task is not None:
-            self.timeout_keep_alive_task.cancel()
+        self._idle.stop()
 
     def on_response_complete(self) -> None:
         """A response is written: the next request may come, or the connection is idle."""
@@ -254,13 +273,12 @@ class RunwayHttpProtocol(HttpToolsProtocol):
         self.server_state.total_requests += 1
         if self.transport.is_closing():
             return
-        if self.flow.write_paused:
-            self.flow.pause_reading()
-        else:
-            self.flow.resume_reading()
-        self._idle_since = self.loop.time()
-        if self.timeout_keep_alive_task is None:
-            self._arm(self.timeout_keep_alive)
+        flow = self.flow
+        if flow.write_paused:
+            flow.pause_reading()
+        elif flow.read_paused:
+            flow.resume_reading()
+        self._idle.begin()
 
     def pause_writing(self) -> None:
         """The client does not read its answers: between two requests, no more is read from it either."""
@@ -274,26 +292,5 @@ class RunwayHttpProtocol(HttpToolsProtocol):
         if self.cycle is None or self.cycle.response_complete:
             self.flow.resume_reading()
 
-    # -- keep-alive: one timer a connection that looks when it is due, instead of one a request
-
-    def _arm(self, delay_s: float) -> None:
-        self.timeout_keep_alive_task = self.loop.call_later(
-            delay_s, self.timeout_keep_alive_handler
-        )
-
     def _unset_keepalive_if_required(self) -> None:
-        self._idle_since = None
-
-    def timeout_keep_alive_handler(self) -> None:
-        """Close the connection if it was idle for as long as it may be."""
-        self.timeout_keep_alive_task = None
-        if self._idle_since is None or self.transport.is_closing():
-            return
-        left_s = self._idle_since + self.timeout_keep_alive - self.loop.time()
-        if left_s > 0:
-            self._arm(left_s)
-        elif self._last_look_of != self._idle_since:
-            self._last_look_of = self._idle_since
-            self._arm(LAST_LOOK_S)
-        else:
-            self.transport.close()
+        self._idle.since = None

@@ -115,7 +115,7 @@ class Job:
                 if isinstance(event, RunwayError):
                     raise event
                 if event.value is not None:
-                    self.output = await self._in_thread(partial(_written, self._call, event))
+                    self.output = await self._in_thread(partial(self._call.written, event))
                     self.progress = event.progress
                     self._on_change(self)
                     self._tell(self._output_event())
@@ -163,7 +163,3 @@ class Job:
         return JobEvent(
             self.status, exchange.dumps({"timeElapsed": self._elapsed_ms, **self._error})
         )
-
-
-def _written(call: exchange.Call, output: Output) -> bytes:
-    return exchange.dumps(call.encode(output))

@@ -171,7 +171,7 @@ class JobConnection:
                     self._engine.note_command(call)
                 cancel = self._engine.submit(invocation, relay)
             while (output := await _next(events)).value is not None:
-                data = await self._in_thread(partial(_written, call, output))
+                data = await self._in_thread(partial(call.written, output))
                 if is_shown and self._engine.watch is not None:
                     self._engine.watch(call, data)
                 progress = {} if output.progress is None else {"progress": output.progress}
@@ -206,11 +206,6 @@ class JobConnection:
 
 async def _sent(message: Awaitable[None]) -> None:
     await message
-
-
-def _written(call: exchange.Call, output: Output) -> bytes:
-    """The JSON of an output, to be copied into its message."""
-    return exchange.dumps(call.encode(output))
 
 
 async def _next(events: asyncio.Queue[Output | RunwayError]) -> Output:

@@ -142,7 +142,9 @@ class Dispatcher(Engine):
 
     def note_encoded(self, command: str, seconds: float) -> None:
         """Count it for `GET /metrics`."""
-        self.tallies.observe_encode(command, seconds)
+        tally = self.tallies.commands.get(command)
+        if tally is not None:
+            tally.encodes.add(seconds)
 
     def setup(self, options: Mapping[str, Any]) -> None:
         """Give all workers the new options; blocks the calling thread, which must not be the loop's."""
@@ -247,14 +249,14 @@ class Dispatcher(Engine):
         for outcome in message["items"]:
             task = self._tasks.get(outcome.task_id)
             if task is not None:
-                self._note_outcome(task, outcome.event)
+                self._note_outcome(task, outcome.event, message["has_large"])
                 task.listener(outcome.event)
         if is_done:
             if self._feeder.queue.answered(command, monotonic()):
                 self._dispatch()
             self._check_drained()
 
-    def _note_outcome(self, task: Task, event: Output | RunwayError) -> None:
+    def _note_outcome(self, task: Task, event: Output | RunwayError, is_large: bool) -> None:
         command = task.call.command
         if isinstance(event, RunwayError):
             del self._tasks[task.id]
@@ -263,7 +265,7 @@ class Dispatcher(Engine):
         if event.final:
             del self._tasks[task.id]
             self.tallies.commands[command].codes[200] += 1
-        if event.value is not None:
+        if is_large and isinstance(event.value, dict):
             self._feeder.costs.note_output(command, event.value)
 
     def _free(self, worker: WorkerEntry, run_s: float) -> None:

@@ -140,12 +140,6 @@ class Tallies:
         if tally is not None:
             tally.codes[code] += 1
 
-    def observe_encode(self, command: str, seconds: float) -> None:
-        """The answer of a call was written in this time."""
-        tally = self.commands.get(command)
-        if tally is not None:
-            tally.encodes.add(seconds)
-
     def copied(self) -> Tallies:
         """The same numbers, which no longer change."""
         twin = Tallies()

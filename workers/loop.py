@@ -15,7 +15,15 @@ from runway.begun import BegunCell, cell_path
 from runway.codec import Packer, unpack
 from runway.downloads import FilePolicy
 from runway.exceptions import RunwayError
-from runway.execution import Invocation, carried, run_batch, run_command, stream_command
+from runway.exchange import with_text
+from runway.execution import (
+    Invocation,
+    Output,
+    carried,
+    run_batch,
+    run_command,
+    stream_command,
+)
 from runway.manifest import Command
 from runway.messages import (
     CancelTasks,
@@ -37,6 +45,7 @@ from runway_serve.workers.warmup import WarmUp
 
 logger = logging.getLogger(__name__)
 Report = Callable[..., None]
+ANSWERS = 6  # of quick calls, sent while others still run: a server that is busy anyway need not wait for all
 
 
 class WorkerLoop:
@@ -128,8 +137,8 @@ class WorkerLoop:
             self._marks.begin(calls)
             results = run_batch(command, self._model.model, calls, self._policy)
             done = [
-                Outcome(task_id, result)
-                for (task_id, _), result in zip(tasks, results, strict=True)
+                self._outcome(command, task_id, call, result)
+                for (task_id, call), result in zip(tasks, results, strict=True)
             ]
             lanes = 1
         else:
@@ -154,16 +163,22 @@ class WorkerLoop:
         Calls begin in order, so that the begun cell tells which have begun.
         """
         done: list[Outcome] = []
+        is_quick = self._coalescer.wanted(command.name) == 1
 
         def ended(_: int, outcome: Outcome | None) -> None:
             if outcome is not None:
                 done.append(outcome)
+            if is_quick and len(done) == ANSWERS:
+                send()
 
-        def paused() -> None:
-            self._receive(block=False)
+        def send() -> None:
             if done:
                 self._send(front, outcomes(done, None, 0.0))
                 done.clear()
+
+        def paused() -> None:
+            self._receive(block=False)
+            send()
 
         jobs = [partial(self._run_task, front, task_id, call) for task_id, call in tasks]
         if command.function is None or not command.may_coalesce:
@@ -188,17 +203,27 @@ class WorkerLoop:
         try:
             if not call.is_stream:
                 output = run_command(command, self._model.model, call, self._policy, is_wanted)
-                return None if output is None else Outcome(task_id, output)
+                return None if output is None else self._outcome(command, task_id, call, output)
             with closing(stream_command(command, self._model.model, call, self._policy)) as steps:
                 for output in steps:
                     if output.final:
                         return Outcome(task_id, output)
-                    self._send(front, outcomes([Outcome(task_id, output)], None, 0.0))
+                    outcome = self._outcome(command, task_id, call, output)
+                    self._send(front, outcomes([outcome], None, 0.0))
                     if not is_wanted():
                         break
         except RunwayError as error:
             return Outcome(task_id, carried(error))
         return None
+
+    @staticmethod
+    def _outcome(
+        command: Command, task_id: TaskId, call: Invocation, event: Output | RunwayError
+    ) -> Outcome:
+        """What the front is told of a task, short outputs as text."""
+        if isinstance(event, Output):
+            event = with_text(command, event, call.formats)
+        return Outcome(task_id, event)
 
     def _receive(self, block: bool) -> None:
         """Take what has arrived; cancellations count at once, the rest waits in the inbox."""

@@ -39,6 +39,24 @@ def test_arrays_keep_type_shape_and_content(array):
     np.testing.assert_array_equal(arrived, array)
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.float16, np.float64, np.complex128])
+@pytest.mark.parametrize("shape", [(3,), (1, 2, 3), (1,) * 32])
+def test_the_numbers_of_a_small_array_lie_where_processors_like_them(dtype, shape):
+    _, arrived, _ = unpack(Packer().pack(["before", np.ones(shape, dtype), "after"]))
+
+    assert arrived.ctypes.data % np.dtype(dtype).alignment == 0
+    np.testing.assert_array_equal(arrived, np.ones(shape, dtype))
+
+
+def test_an_array_that_is_longer_or_shorter_than_it_says_is_an_error():
+    (header,) = Packer().pack(np.arange(4, dtype=np.uint8))
+    content = header[3:]  # after the head of an extension type of up to 255 bytes
+
+    for changed in (content[:-1], content + b"\0"):
+        with pytest.raises(ValueError, match="array of 4 bytes"):
+            unpack([b"\xc7" + bytes([len(changed)]) + b"\x01" + changed])
+
+
 def test_a_large_array_is_a_frame_of_its_own_and_not_copied():
     array = np.zeros((INLINE_BYTES,), np.uint8)
 
