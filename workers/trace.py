@@ -51,9 +51,8 @@ class TracedLoop(WorkerLoop):
         self._task_marks = {task_id: {"taken": taken, "begun": taken} for task_id, _ in batch.tasks}
         self._running = list(self._task_marks.values())
         super()._run_batch(front, batch)
-        sent = perf_counter()
         for task_id, marks in self._task_marks.items():
-            self._trace.add(task_id, {**marks, "sent": sent})
+            self._trace.add(task_id, marks)
 
     def _run_task(self, front: Peer, task_id: TaskId, call: Invocation) -> Outcome | None:
         marks = self._task_marks[task_id]
@@ -68,3 +67,7 @@ class TracedLoop(WorkerLoop):
         for marks in self._running:
             marks.setdefault("ran", ran)
         super()._send(front, message)
+        sent = perf_counter()
+        for task_id, *_ in message.get("items", ()):
+            if task_id in self._task_marks:
+                self._task_marks[task_id]["sent"] = sent
