@@ -67,7 +67,7 @@ class Call:
 
     command: Command
     given: Mapping[str, Any]
-    formats: Mapping[str, str]
+    formats: dict[str, str]
     is_stream: bool = False
     request_id: str | None = None
 

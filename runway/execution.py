@@ -35,8 +35,8 @@ class Invocation:
     """One call of a command: decoded inputs, image formats asked for, and whether every yield is wanted."""
 
     command: str
-    inputs: Mapping[str, Any]
-    formats: Mapping[str, str] = field(default_factory=dict)
+    inputs: dict[str, Any]
+    formats: dict[str, str] = field(default_factory=dict)
     is_stream: bool = False
     request_id: str | None = None
     timeout_s: float | None = None  # instead of the server's, for those who said that they can wait

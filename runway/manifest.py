@@ -44,6 +44,9 @@ class Fields:
         self._portable = {name: is_portable(t) for name, t in self.types.items()}
         self.is_portable = all(self._portable.values())
         self.portable_names = frozenset(name for name, is_so in self._portable.items() if is_so)
+        self._decoders = [
+            (name, t.decode if self._portable[name] else None) for name, t in self.types.items()
+        ]
         self._required = [name for name, t in self.types.items() if not hasattr(t, "default")]
         self.is_bulky = any(t.bulky for t in self.types.values())
 
@@ -72,8 +75,8 @@ class Fields:
             if name not in given:
                 raise self._missing(name)
         return {
-            name: t.decode(given[name]) if self._portable[name] else given[name]
-            for name, t in self.types.items()
+            name: given[name] if decode is None else decode(given[name])
+            for name, decode in self._decoders
             if name in given
         }
 

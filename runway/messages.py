@@ -31,8 +31,8 @@ class RunBatch:
             "tasks": [
                 (
                     task_id,
-                    dict(call.inputs),
-                    dict(call.formats),
+                    call.inputs,
+                    call.formats,
                     call.is_stream,
                     call.request_id,
                 )

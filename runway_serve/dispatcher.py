@@ -28,6 +28,7 @@ from runway_serve.feeder import Feeder
 from runway_serve.refusals import Refusals
 from runway_serve.setup_round import SetupRounds
 from runway_serve.tallies import CANCELLED, Reading, Tallies
+from runway_serve.wake import Wake
 
 DRAINED_AFTER_S = 0.1  # the last answers leave before the supervisor hears that all is done
 
@@ -44,6 +45,7 @@ class Dispatcher(Engine):
         tell_supervisor: Callable[[dict[str, Any]], None],
     ) -> None:
         self._config = config
+        self._request_timeout_s = config.request_timeout_s
         self._loop = loop
         self._thread = get_ident()
         self._tell_supervisor = tell_supervisor
@@ -63,7 +65,7 @@ class Dispatcher(Engine):
         )
         self._ids = itertools.count(time_ns())  # never those of a front that ran before
         self._is_planned = self._is_draining = False
-        self._wake: asyncio.TimerHandle | None = None
+        self._wake = Wake(loop, self._dispatch)
 
     @property
     def manifest(self) -> Manifest:
@@ -176,7 +178,7 @@ class Dispatcher(Engine):
         if not self.is_ready:
             raise self._refusals.not_serving(call.command, self._is_draining)
         now = monotonic()
-        due = now + (call.timeout_s or self._config.request_timeout_s)
+        due = now + (call.timeout_s or self._request_timeout_s)
         task = Task(next(self._ids), call, listener, due, perf_counter())
         self._put(task, now)
         self._tasks[task.id] = task
@@ -220,10 +222,7 @@ class Dispatcher(Engine):
         for task in self._feeder.queue.expire(now):
             self._settle(task, self._deadlines.too_late(task, "waited"))
         self._feeder.feed(now)
-        if self._wake is not None:
-            self._wake.cancel()
-        due = self._feeder.queue.next_wake(now)
-        self._wake = None if due is None else self._loop.call_at(due, self._dispatch)
+        self._wake.plan(self._feeder.queue.next_wake(now))
 
     # -- workers
 
