@@ -239,19 +239,20 @@ class Dispatcher(Engine):
         if message["op"] == "setup_done":
             self._setups.hear(worker, message)
             return
-        done = message["done"]
-        is_done = done is not None and bool(worker.batches) and done == worker.batches[0].id
-        command = worker.batches[0].command if is_done else ""
-        if is_done:  # first, so that the worker has its next batch while answers are written
-            self._feeder.note_lanes(worker, message["lanes"], message["coalesced"])
-            self._free(worker, message["run_s"])
+        first = worker.batches[0] if worker.batches else None
+        ended = first if first is not None and first.id == message["done"] else None
+        is_awaited = ended is not None and self._feeder.queue.depth() > 0
+        if is_awaited:  # the worker has its next batch while answers are written
+            self._free(worker, message)
         for outcome in message["items"]:
             task = self._tasks.get(outcome.task_id)
             if task is not None:
                 self._note_outcome(task, outcome.event, message["has_large"])
                 task.listener(outcome.event)
-        if is_done:
-            if self._feeder.queue.answered(command, monotonic()):
+        if ended is not None:
+            if not is_awaited:
+                self._free(worker, message)
+            if self._feeder.queue.answered(ended.command, monotonic()):
                 self._dispatch()
             self._check_drained()
 
@@ -267,12 +268,14 @@ class Dispatcher(Engine):
         if is_large and isinstance(event.value, dict):
             self._feeder.costs.note_output(command, event.value)
 
-    def _free(self, worker: WorkerEntry, run_s: float) -> None:
+    def _free(self, worker: WorkerEntry, message: Mapping[str, Any]) -> None:
         """The batch that a worker ran ended."""
-        self._feeder.ended(worker, run_s, monotonic())
+        self._feeder.note_lanes(worker, message["lanes"], message["coalesced"])
+        self._feeder.ended(worker, message["run_s"], monotonic())
         if worker.is_reserved and not worker.batches:
             self._setups.note_freed()
-        self._dispatch()
+        if self._feeder.queue.depth():
+            self._dispatch()
 
     def _on_joined(self, worker: WorkerEntry) -> None:
         self._setups.join(worker)
