@@ -16,7 +16,14 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from runway.exceptions import InferenceError, RunwayError
-from runway.execution import Invocation, Output, carried, run_command, stream_command
+from runway.execution import (
+    Invocation,
+    Output,
+    carried,
+    detached,
+    run_command,
+    stream_command,
+)
 from runway.manifest import Manifest
 
 if TYPE_CHECKING:
@@ -189,13 +196,13 @@ class LocalEngine(Engine):
                     command, self._model.model, call, is_wanted=lambda: not cancelled.is_set()
                 )
                 if output is not None:
-                    listener(output)
+                    listener(detached(output))
                 return
             with closing(stream_command(command, self._model.model, call)) as outputs:
                 for output in outputs:
                     if cancelled.is_set():
                         return
-                    listener(output)
+                    listener(detached(output))
         except RunwayError as error:
             if not cancelled.is_set():
                 listener(carried(error))

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from types import GeneratorType
 from typing import Any
 
+import numpy as np
+
 from runway.downloads import FilePolicy, file_session
 from runway.exceptions import InferenceError, RunwayError, SetupError
 from runway.host_copies import to_host
@@ -40,6 +42,28 @@ class Invocation:
     is_stream: bool = False
     request_id: str | None = None
     timeout_s: float | None = None  # instead of the server's, for those who said that they can wait
+
+
+def detached(output: Output) -> Output:
+    """The same output in memory of its own, as a model may use that of one answer again for the next."""
+    if not isinstance(output.value, dict):
+        return output
+    return Output(_copied(output.value), output.progress, output.final)
+
+
+def _detached(event: Output | RunwayError) -> Output | RunwayError:
+    return detached(event) if isinstance(event, Output) else event
+
+
+def _copied(value: Any) -> Any:
+    """A prepared value, its arrays copied; what else is in it nobody can change."""
+    if isinstance(value, np.ndarray):
+        return value.copy()
+    if isinstance(value, dict):
+        return {key: _copied(item) for key, item in value.items()}
+    if isinstance(value, list) and value and isinstance(value[0], (np.ndarray, list, dict)):
+        return [_copied(item) for item in value]
+    return value
 
 
 def run_setup(
@@ -170,25 +194,32 @@ def run_batch(
                 good.append(index)
             except RunwayError as error:
                 results[index] = carried(error)
-        returned = to_host(_run_items(command, model, inputs), command.outputs.portable_names)
-        for index, outcome in zip(good, returned, strict=True):
-            results[index] = _outcome(command, outcome, calls[index])
+        outcomes = _run_items(command, model, inputs, [calls[index] for index in good])
+        for index, outcome in zip(good, outcomes, strict=True):
+            results[index] = outcome
     return [result for result in results if result is not None]
 
 
-def _run_items(command: Command, model: Any, inputs: list[dict[str, Any]]) -> list[Any]:
-    """Raw values or `RunwayError`s of a list of restored inputs."""
+def _run_items(
+    command: Command, model: Any, inputs: list[dict[str, Any]], calls: list[Invocation]
+) -> list[Output | RunwayError]:
+    """Outputs of calls whose inputs are restored."""
     if not inputs:
         return []
     assert command.function is not None
     try:
-        return _checked_list(command, command.function(model, inputs), len(inputs))
+        returned = _checked_list(command, command.function(model, inputs), len(inputs))
     except WrongLength as error:
         return [carried(error)] * len(inputs)
     except Exception as error:
         if len(inputs) == 1:
             return [_wrapped(error)]
-        return [result for item in inputs for result in _run_items(command, model, [item])]
+        alone = (
+            _run_items(command, model, [i], [c])[0] for i, c in zip(inputs, calls, strict=True)
+        )
+        return [_detached(outcome) for outcome in alone]
+    returned = to_host(returned, command.outputs.portable_names)
+    return [_outcome(command, item, call) for item, call in zip(returned, calls, strict=True)]
 
 
 class WrongLength(InferenceError):

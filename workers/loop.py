@@ -160,16 +160,22 @@ class WorkerLoop:
     ) -> list[Outcome]:
         """The outcomes of calls, less those that were sent as other calls still ran.
 
-        Calls begin in order, so that the begun cell tells which have begun.
+        Calls begin in order, so that the begun cell tells which have begun. The model may use the memory of an answer
+        again in the next call, so that an answer leaves before that, or is copied.
         """
         done: list[Outcome] = []
-        is_quick = self._coalescer.wanted(command.name) == 1
+        left = len(tasks)
+        has_lanes = self._coalescer.wanted(command.name) > 1
 
         def ended(_: int, outcome: Outcome | None) -> None:
+            nonlocal left
+            left -= 1
             if outcome is not None:
                 done.append(outcome)
-            if is_quick and len(done) == ANSWERS:
-                send()
+                if left and has_lanes:
+                    outcome.detach()
+                elif left and (len(done) == ANSWERS or not outcome.is_lasting):
+                    send()
 
         def send() -> None:
             if done:

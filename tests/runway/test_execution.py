@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from runway.data_types import number, text
+from runway.data_types import number, text, vector
 from runway.exceptions import InferenceError, InvalidArgumentError, MissingOptionError, SetupError
-from runway.execution import Invocation, run_batch, run_command, run_setup, stream_command
+from runway.execution import (
+    Invocation,
+    Output,
+    detached,
+    run_batch,
+    run_command,
+    run_setup,
+    stream_command,
+)
 from runway.manifest import Command, Fields
 
 
@@ -166,3 +175,47 @@ def test_a_failing_setup_says_what_it_raised():
 
     with pytest.raises(SetupError, match=r"Error during setup: RuntimeError\('no weights'\)\."):
         run_setup(fail, Fields({}), {})
+
+
+def test_a_batch_that_is_run_again_one_by_one_has_answers_of_their_own():
+    memory = np.zeros(3)
+
+    def fill(model, batch):
+        if len(batch) > 1:
+            raise ValueError("one of them is bad")
+        memory[:] = batch[0]["x"]
+        return [memory]
+
+    batched = command(fill, {"y": vector(length=3)}, is_batched=True, max_batch_size=4)
+    results = run_batch(batched, "model", [call(x=x) for x in (1, 2, 3)])
+
+    assert [result.value["y"].tolist() for result in results] == [[x] * 3 for x in (1, 2, 3)]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [np.zeros(3), [np.zeros(3)] * 2, {"a": [np.zeros(3)]}],
+    ids=["array", "list of arrays", "deeper"],
+)
+def test_a_detached_output_shares_no_memory(value):
+    (before, after) = (Output({"y": value}, 0.5, False), detached(Output({"y": value}, 0.5, False)))
+
+    found = list(zip(arrays(before.value), arrays(after.value), strict=True))
+
+    assert found
+    assert not any(np.shares_memory(one, other) for one, other in found)
+    assert (after.progress, after.final) == (0.5, False)
+
+
+def arrays(value) -> list[np.ndarray]:
+    if isinstance(value, np.ndarray):
+        return [value]
+    parts = value.values() if isinstance(value, dict) else value
+    return [array for part in parts for array in arrays(part)]
+
+
+@pytest.mark.parametrize("value", [None, b"{}"])
+def test_an_output_that_nobody_can_change_is_not_copied(value):
+    output = Output(value)
+
+    assert detached(output) is output
