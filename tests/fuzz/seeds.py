@@ -87,6 +87,7 @@ def from_worker() -> dict[str, bytes]:
     ]
     packed = {
         "outcomes": outcomes(items, 1, 0.01),
+        "text": outcomes([Outcome(9, Output(b'{"n":1.5}', None, True))], None, 0.0),
         "coalesced": outcomes(items[1:], 1, 0.01, 4, Coalesced({4: 1}, 2, {True: 1}, {"shape": 1})),
         "setup": setup_done(3, None),
         "setup-failed": setup_done(3, InferenceError("no weights")),
