@@ -20,7 +20,6 @@ from runway_serve.batching.policy import BatchPolicy
 
 T = TypeVar("T", bound=Hashable)
 
-NEAR_S = 1.0  # to be woken once for the deadline of a task that left costs less than to sweep it out at each look
 HEAP_SLACK = 64  # deadlines of tasks that left are swept out when they outnumber the others by this
 
 
@@ -136,18 +135,12 @@ class BatchQueue(Generic[T]):
         return self._lane(command).answered(now)
 
     def next_wake(self, now: float) -> float | None:
-        """When to call `expire` and `take` again if nothing happens before; None: not at all.
-
-        It may be earlier than needed where that is `NEAR_S` or more away.
-        """
+        """When to call `expire` and `take` again if nothing happens before; None: not at all."""
         wake = math.inf
         for lane in self._lanes.values():
             if lane.is_filling and lane.waiting and lane.fill_lapses_at > now:
                 wake = min(wake, lane.fill_lapses_at)
-        if not self._waiting:
-            self._deadlines.clear()
-        elif self._deadlines and self._deadlines[0][0] < now + NEAR_S:
-            self._sweep()
+        self._sweep()
         if self._deadlines:
             wake = min(wake, max(now, self._deadlines[0][0]))
         return wake if wake < math.inf else None

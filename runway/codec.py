@@ -17,9 +17,8 @@ INLINE_BYTES = 16_384  # an array below this costs less inside the header than a
 ALIGNED_BYTES = 16  # where the numbers of an inline array begin, so that processors like them
 PLAIN_DTYPE = re.compile(r"[<>|=][A-Za-z][0-9]{1,9}(\[[0-9A-Za-z]{1,8}\])?")
 _INLINE, _FRAME, _BIG_INT, _SHARED = 1, 2, 3, 4
-_ext_type = (
-    tuple.__new__
-)  # what `ExtType` does after checking its arguments, which costs more than all else here
+# What `ExtType` does after checking its arguments, which costs more than all else here.
+_ext_type = tuple.__new__
 Buffer = bytes | memoryview
 Place = Callable[[np.ndarray[Any, Any]], "int | None"]
 LookUp = Callable[[int, int], "np.ndarray[Any, np.dtype[np.uint8]]"]
@@ -61,11 +60,11 @@ class Packer:
         raise TypeError(f"a {type(value).__name__} cannot travel between processes")
 
     def _array(self, array: np.ndarray[Any, Any]) -> msgpack.ExtType:
+        if array.dtype.hasobject:
+            raise TypeError("an array of objects cannot travel between processes")
         if array.nbytes < self._inline_bytes:
             content = _inline_head(array.dtype, array.shape) + array.tobytes()
             return _ext_type(msgpack.ExtType, (_INLINE, content))
-        if array.dtype.hasobject:
-            raise TypeError("an array of objects cannot travel between processes")
         if self._place is not None and array.nbytes >= SHARE_BYTES:
             offset = self._place(array)
             if offset is not None:
@@ -79,8 +78,6 @@ class Packer:
 @lru_cache(maxsize=256)
 def _inline_head(dtype: np.dtype[Any], shape: tuple[int, ...]) -> bytes:
     """What stands before the numbers of an inline array; its first byte tells its length, in `ALIGNED_BYTES`."""
-    if dtype.hasobject:
-        raise TypeError("an array of objects cannot travel between processes")
     bare = 1 + len(msgpack.packb((dtype.str, shape, b"")))
     count = -(-bare // ALIGNED_BYTES)
     padding = bytes(count * ALIGNED_BYTES - bare)

@@ -44,15 +44,16 @@ class Invocation:
     timeout_s: float | None = None  # instead of the server's, for those who said that they can wait
 
 
-def detached(output: Output) -> Output:
-    """The same output in memory of its own, as a model may use that of one answer again for the next."""
-    if not isinstance(output.value, dict):
-        return output
-    return Output(_copied(output.value), output.progress, output.final)
+def detached(event: Output | RunwayError) -> Output | RunwayError:
+    """The same outcome in memory of its own, as a model may use that of one answer again for the next."""
+    if isinstance(event, RunwayError) or is_lasting(event):
+        return event
+    return Output(_copied(event.value), event.progress, event.final)
 
 
-def _detached(event: Output | RunwayError) -> Output | RunwayError:
-    return detached(event) if isinstance(event, Output) else event
+def is_lasting(event: Output | RunwayError) -> bool:
+    """Whether nothing that the model still does can change an outcome."""
+    return isinstance(event, RunwayError) or not isinstance(event.value, dict)
 
 
 def _copied(value: Any) -> Any:
@@ -217,7 +218,7 @@ def _run_items(
         alone = (
             _run_items(command, model, [i], [c])[0] for i, c in zip(inputs, calls, strict=True)
         )
-        return [_detached(outcome) for outcome in alone]
+        return [detached(outcome) for outcome in alone]
     returned = to_host(returned, command.outputs.portable_names)
     return [_outcome(command, item, call) for item, call in zip(returned, calls, strict=True)]
 

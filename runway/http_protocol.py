@@ -94,6 +94,7 @@ class RunwayHttpProtocol(HttpToolsProtocol):
                 if self._head_bytes > MAX_HEAD_BYTES:
                     text = f"The head of the request is larger than {MAX_HEAD_BYTES} bytes."
                     self._hang_up(BadRequestError(431, text))
+        self._whole = None  # it may be a picture, and the connection idle from now on
 
     def _takes_known(self, data: bytes, known: KnownHead) -> bool:
         """Whether this was a request with the head of the one before, and is taken without the parser."""
@@ -128,9 +129,8 @@ class RunwayHttpProtocol(HttpToolsProtocol):
                 keep_alive = parser.should_keep_alive() and parser.get_http_version() != "1.0"
                 headers = picked(self.headers)
                 if is_plain(headers):
-                    self._begin_hot(
-                        self._hot.exchange(self._hot, command, headers, self, keep_alive)
-                    )
+                    hot = self._hot.exchange(self._hot, command, headers, self, keep_alive)
+                    self._begin_hot(hot)
                     return
         self._begin_asgi()
         super().on_headers_complete()

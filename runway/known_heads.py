@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from runway.hot import INLINE_BODY_BYTES
+
 MAX_HEAD_BYTES = 1024
-MAX_BODY_BYTES = 16_384  # longer ones come in pieces anyway
 END = b"\r\n\r\n"
-CHANGING = frozenset(
-    {b"transfer-encoding", b"expect", b"upgrade"}
-)  # these tell of more than a head and its body
+# These tell of more than a head and its body.
+CHANGING = frozenset({b"transfer-encoding", b"expect", b"upgrade"})
 
 
 class KnownHead:
@@ -49,7 +49,7 @@ def known_head(
         headers: those picked of them.
     """
     length = len(data) - size
-    if not 0 < length <= MAX_HEAD_BYTES or size > MAX_BODY_BYTES:
+    if not 0 < length <= MAX_HEAD_BYTES or size > INLINE_BODY_BYTES:
         return None
     if headers.get("content-length") != str(size) or data.find(END, 0, length) != length - len(END):
         return None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from runway.exceptions import RunwayError, from_wire
-from runway.execution import Invocation, Output, detached
+from runway.execution import Invocation, Output
 
 TaskId = int
 
@@ -81,16 +81,6 @@ class Outcome:
 
     task_id: TaskId
     event: Output | RunwayError
-
-    @property
-    def is_lasting(self) -> bool:
-        """Whether nothing that the model still does can change it."""
-        return isinstance(self.event, RunwayError) or not isinstance(self.event.value, dict)
-
-    def detach(self) -> None:
-        """Make it lasting."""
-        if isinstance(self.event, Output):
-            self.event = detached(self.event)
 
     def to_wire(self) -> tuple[Any, ...]:
         """The wire tuple."""

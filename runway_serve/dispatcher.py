@@ -247,7 +247,7 @@ class Dispatcher(Engine):
         for outcome in message["items"]:
             task = self._tasks.get(outcome.task_id)
             if task is not None:
-                self._note_outcome(task, outcome.event, message["has_large"])
+                self._note_outcome(task, outcome.event)
                 task.listener(outcome.event)
         if ended is not None:
             if not is_awaited:
@@ -256,7 +256,7 @@ class Dispatcher(Engine):
                 self._dispatch()
             self._check_drained()
 
-    def _note_outcome(self, task: Task, event: Output | RunwayError, is_large: bool) -> None:
+    def _note_outcome(self, task: Task, event: Output | RunwayError) -> None:
         command = task.call.command
         if isinstance(event, RunwayError):
             del self._tasks[task.id]
@@ -265,7 +265,7 @@ class Dispatcher(Engine):
         if event.final:
             del self._tasks[task.id]
             self.tallies.commands[command].codes[200] += 1
-        if is_large and isinstance(event.value, dict):
+        if isinstance(event.value, dict):  # what came as text is short
             self._feeder.costs.note_output(command, event.value)
 
     def _free(self, worker: WorkerEntry, message: Mapping[str, Any]) -> None:

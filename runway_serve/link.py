@@ -33,7 +33,7 @@ class WorkerLink:
 
     Args:
         address: where the worker bound its ROUTER.
-        hear: called with every message of the worker; `has_large` tells whether it holds arrays that may be shared.
+        hear: called with every message of the worker.
         broken: called once, when the connection ends before `close`.
         arena: where large arrays go.
     """
@@ -52,7 +52,6 @@ class WorkerLink:
         self._held: deque[_Held] = deque()
         self._packer = Packer(place=self._place)
         self._broken = broken
-        self._has_looked_up = False  # whether the message at hand has an array in shared memory
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             connection.connect(address.removeprefix("ipc://"))
@@ -91,7 +90,6 @@ class WorkerLink:
 
     def _look_up(self, offset: int, size: int) -> Bytes:
         """Bytes that the worker wrote into the room of its batch."""
-        self._has_looked_up = True
         for held in self._held:
             if held.room is None:
                 continue
@@ -131,12 +129,10 @@ class WorkerLink:
             if not self._is_open:  # one of them was the end of it
                 return
             try:
-                self._has_looked_up = False
                 message = read_by_front(unpack(frames, self._look_up))
             except ValueError as error:
                 logger.warning("front dropped a message: %s", error)
                 continue
-            message["has_large"] = self._has_looked_up or len(frames) > 1
             self._hear(message)
 
     def _hang_up(self) -> None:

@@ -20,6 +20,8 @@ from runway.execution import (
     Invocation,
     Output,
     carried,
+    detached,
+    is_lasting,
     run_batch,
     run_command,
     stream_command,
@@ -173,8 +175,8 @@ class WorkerLoop:
             if outcome is not None:
                 done.append(outcome)
                 if left and has_lanes:
-                    outcome.detach()
-                elif left and (len(done) == ANSWERS or not outcome.is_lasting):
+                    outcome.event = detached(outcome.event)
+                elif left and (len(done) == ANSWERS or not is_lasting(outcome.event)):
                     send()
 
         def send() -> None:

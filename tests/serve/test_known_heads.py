@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runway.known_heads import MAX_BODY_BYTES, MAX_HEAD_BYTES, KnownHead, known_head
+from runway.hot import INLINE_BODY_BYTES
+from runway.known_heads import MAX_HEAD_BYTES, KnownHead, known_head
 from tests.serve.test_http import WIRE, connected, echo, post
 from tests.serving import Served, serve
 
@@ -117,8 +118,11 @@ def test_what_is_kept_is_the_head_and_the_length_of_both():
         (HEAD + b"{}", {"raw": [(b"upgrade", b"websocket")]}),
         (b"{}", {}),
         (
-            HEAD + b" " * (MAX_BODY_BYTES + 1),
-            {"size": MAX_BODY_BYTES + 1, "headers": {"content-length": str(MAX_BODY_BYTES + 1)}},
+            HEAD + b" " * (INLINE_BODY_BYTES + 1),
+            {
+                "size": INLINE_BODY_BYTES + 1,
+                "headers": {"content-length": str(INLINE_BODY_BYTES + 1)},
+            },
         ),
     ],
 )

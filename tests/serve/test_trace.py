@@ -23,9 +23,8 @@ def test_every_hop_of_every_request_is_marked_in_order(tmp_path):
     assert len(tasks) >= 100
     for task in tasks:
         for start, end, what in HOPS:
-            if not what.endswith(
-                "woken, unpack"
-            ):  # a receiver may be quicker than the sender's return
+            # a receiver may be quicker than the sender's return
+            if not what.endswith("woken, unpack"):
                 assert task[end] >= task[start], (start, end)
     assert any(task["returned"] - task["called"] >= BATCH_S for task in tasks)
 
