@@ -14,6 +14,7 @@ import numpy as np
 from runway.arena import SHARE_BYTES
 
 INLINE_BYTES = 16_384  # an array below this costs less inside the header than as a frame of its own
+PLACE_BYTES = 1024  # holds the type, shape and place of any array
 ALIGNED_BYTES = 16  # where the numbers of an inline array begin, so that processors like them
 PLAIN_DTYPE = re.compile(r"[<>|=][A-Za-z][0-9]{1,9}(\[[0-9A-Za-z]{1,8}\])?")
 _INLINE, _FRAME, _BIG_INT, _SHARED = 1, 2, 3, 4
@@ -33,23 +34,34 @@ class Packer:
     """
 
     def __init__(self, inline_bytes: float = INLINE_BYTES, place: Place | None = None) -> None:
-        self._place = place
-        self._inline_bytes = inline_bytes
-        self._frames: list[Buffer] = []
+        self._extensions = _Extensions(inline_bytes, place)
         self._packer = msgpack.Packer(
-            default=self._extension, use_bin_type=True, unicode_errors="surrogatepass"
+            default=self._extensions.of, use_bin_type=True, unicode_errors="surrogatepass"
         )
-
-        self._inner = msgpack.Packer()  # for what an array becomes while the other one is at work
 
     def pack(self, value: Any) -> list[Buffer]:
         """A header frame, followed by the buffers of large arrays."""
         frames: list[Buffer] = []
-        self._frames = frames
+        self._extensions.frames = frames
         header = self._packer.pack(value)
         return [header, *frames]
 
-    def _extension(self, value: Any) -> Any:
+
+class _Extensions:
+    """What msgpack asks for values that it has no type for.
+
+    Apart from `Packer`, so that nothing refers to itself: msgpack's buffers are large, and are to go with the packer
+    instead of waiting for the garbage collector.
+    """
+
+    def __init__(self, inline_bytes: float, place: Place | None) -> None:
+        self.frames: list[Buffer] = []
+        self._inline_bytes = inline_bytes
+        self._place = place
+        self._packer = msgpack.Packer(buf_size=PLACE_BYTES)  # the other one is at work meanwhile
+
+    def of(self, value: Any) -> Any:
+        """The extension, or a plainer value."""
         if isinstance(value, np.ndarray):
             # ascontiguousarray would make a list of one of a single number
             return self._array(value if value.flags.c_contiguous else np.ascontiguousarray(value))
@@ -69,10 +81,10 @@ class Packer:
             offset = self._place(array)
             if offset is not None:
                 place = (array.dtype.str, array.shape, offset)
-                return msgpack.ExtType(_SHARED, self._inner.pack(place))
-        self._frames.append(array.reshape(-1).view(np.uint8).data)
-        frame = (array.dtype.str, array.shape, len(self._frames))
-        return msgpack.ExtType(_FRAME, self._inner.pack(frame))
+                return msgpack.ExtType(_SHARED, self._packer.pack(place))
+        self.frames.append(array.reshape(-1).view(np.uint8).data)
+        frame = (array.dtype.str, array.shape, len(self.frames))
+        return msgpack.ExtType(_FRAME, self._packer.pack(frame))
 
 
 @lru_cache(maxsize=256)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import tracemalloc
 from contextlib import suppress
 
 import numpy as np
@@ -99,3 +101,18 @@ def test_what_has_no_plain_form_is_refused(value):
 def test_foreign_frames_are_an_error_of_one_kind_or_a_value(frames):
     with suppress(ValueError):
         unpack(frames)
+
+
+def test_a_packer_leaves_nothing_for_the_garbage_collector():
+    pack_one(1)
+    gc.disable()
+    tracemalloc.start()
+    try:
+        for _ in range(20):
+            pack_one({"array": np.zeros(3)})
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+        gc.enable()
+
+    assert held < 100_000  # one buffer of msgpack's has 256 KiB
