@@ -18,7 +18,7 @@ from typing import Any
 from runway_serve.cli import model_options
 from runway_serve.config import ConfigError, ServeConfig, find_script
 from runway_serve.flags import above_zero, positive, split_at_dashes
-from runway_serve.workers.child import CHILD_ENVIRONMENT, describe_exit, kill_group, module_command
+from runway_serve.workers.child import describe_exit, kill_group, module_command, worker_environment
 from runway_serve.workers.warmup_file import WarmUpFileError, read_requests
 
 COMMAND_S = 30.0
@@ -106,7 +106,7 @@ def _run(config: Mapping[str, Any]) -> tuple[str, int]:
         module_command("runway_serve.workers.explain"),
         stdin=subprocess.PIPE,
         stdout=2,
-        env={**CHILD_ENVIRONMENT, **os.environ, "PYTHONUNBUFFERED": "1"},
+        env=worker_environment(1, {}),
         pass_fds=[write_fd],
         start_new_session=True,
     )

@@ -6,6 +6,9 @@ import contextlib
 import os
 import signal
 import sys
+from collections.abc import Mapping
+
+from runway_serve.workers.cores import thread_limits
 
 ARENA_BYTES = 1 << 30  # of addresses; memory is used only where something was written
 
@@ -15,6 +18,12 @@ CHILD_ENVIRONMENT = {
     "MALLOC_MMAP_THRESHOLD_": str(256 << 20),
     "MALLOC_TRIM_THRESHOLD_": str(1 << 30),
 }
+
+
+def worker_environment(workers: int, device: Mapping[str, str]) -> dict[str, str]:
+    """For the process of one of so many workers; `device` says which device it sees."""
+    ours = {**CHILD_ENVIRONMENT, **thread_limits(workers)}
+    return {**ours, **os.environ, "PYTHONUNBUFFERED": "1", **device}
 
 
 def module_command(name: str) -> list[str]:

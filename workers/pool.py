@@ -22,12 +22,12 @@ from pathlib import Path
 from typing import Any
 
 from runway_serve.workers.child import (
-    CHILD_ENVIRONMENT,
     describe_exit,
     exit_kind,
     kill_group,
     module_command,
     scratch_path,
+    worker_environment,
 )
 from runway_serve.workers.devices import Device
 from runway_serve.workers.output import pump
@@ -199,12 +199,7 @@ class WorkerPool:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            env={
-                **CHILD_ENVIRONMENT,
-                **os.environ,
-                "PYTHONUNBUFFERED": "1",
-                **worker.device.environ(),
-            },
+            env=worker_environment(len(self.states), worker.device.environ()),
             pass_fds=[write_fd, *([] if self._line.arena_fd is None else [self._line.arena_fd])],
             start_new_session=True,
         )

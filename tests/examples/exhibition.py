@@ -39,8 +39,6 @@ def exhibit(name: str, python: str = sys.executable, *flags: str) -> Iterator[Se
         return ServerProcess(
             [python, "-m", "runway_serve", str(EXAMPLES / name), *words],
             port=port,
-            # threads of two workers that wait for each other take minutes on a busy machine
-            env={"OMP_NUM_THREADS": "1"},
         )
 
     with stopping(build, "/ready", lambda status, _: status == 200, READY_S, 0) as served:
