@@ -199,20 +199,24 @@ def reply(call: Call, output: Output) -> Response:
     return Response(200, call.written(output), JSON_HEADERS)
 
 
-def with_text(command: Command, output: Output, formats: Mapping[str, str]) -> Output:
+def with_text(
+    command: Command, event: Output | RunwayError, formats: Mapping[str, str]
+) -> Output | RunwayError:
     """The same output as JSON text if it is short, so that a server of many workers need not write it.
 
     Longer ones are left to the server's threads, as a model waits meanwhile, and so are those that cannot be written:
-    who asked is told of it there.
+    who asked is told of it there. An error stays as it is.
     """
-    value = output.value
+    if isinstance(event, RunwayError):
+        return event
+    value = event.value
     if not isinstance(value, dict) or command.outputs.is_bulky or is_large(value, SHORT_BYTES):
-        return output
+        return event
     try:
         text = dumps(command.outputs.encode(value, formats))
     except Exception:
-        return output
-    return Output(text, output.progress, output.final)
+        return event
+    return Output(text, event.progress, event.final)
 
 
 def is_large(value: Mapping[str, Any] | bytes, room: int = LARGE_BYTES) -> bool:

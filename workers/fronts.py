@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import select
 import socket
 from pathlib import Path
@@ -11,15 +12,18 @@ from pathlib import Path
 from runway.zmtp import Buffer, Peer
 
 logger = logging.getLogger(__name__)
+INTERRUPTS = 4096  # bytes that may have come
 
 
 class Fronts:
-    """A ROUTER at a path, watched by `poll` in the thread that runs the model: none other wakes for a message."""
+    """A ROUTER at a path, watched by `poll` in one thread at a time: none other wakes for a message."""
 
     def __init__(self) -> None:
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._poll = select.poll()
         self._peers: dict[int, Peer] = {}
+        self._interrupted, self._interrupts = os.pipe()
+        self._poll.register(self._interrupted, select.POLLIN)
 
     def bind(self, address: str) -> None:
         """Listen at an `ipc://` address, in place of a worker that died there."""
@@ -30,22 +34,32 @@ class Fronts:
         self._listener.setblocking(False)
         self._poll.register(self._listener, select.POLLIN)
 
+    def interrupt(self) -> None:
+        """Have `receive` in another thread return; if none waits, the next one will not."""
+        os.write(self._interrupts, b"\0")
+
     def receive(self, block: bool) -> list[tuple[Peer, list[Buffer]]]:
         """Messages that arrived, each with the front that sent it; may be none, though `block` waits for something."""
         messages: list[tuple[Peer, list[Buffer]]] = []
         for fd, _ in self._poll.poll(None if block else 0):
             peer = self._peers.get(fd)
-            if peer is None:
+            if fd == self._interrupted:
+                os.read(fd, INTERRUPTS)
+            elif peer is None:
                 self._accept()
-                continue
-            try:
-                messages += [(peer, frames) for frames in peer.take()]
-            except ConnectionError:
-                self._forget(peer)
-            except ValueError as error:
-                logger.warning("worker hung up on a stranger: %s", error)
-                self._forget(peer)
+            else:
+                messages += [(peer, frames) for frames in self._take(peer)]
         return messages
+
+    def _take(self, peer: Peer) -> list[list[Buffer]]:
+        try:
+            return peer.take()
+        except ConnectionError:
+            pass
+        except ValueError as error:
+            logger.warning("worker hung up on a stranger: %s", error)
+        self._forget(peer)
+        return []
 
     def send(self, peer: Peer, frames: list[Buffer]) -> None:
         """Send a message to a front, and wait while that does not read; it is dropped if the front is gone."""
@@ -59,6 +73,8 @@ class Fronts:
         for peer in list(self._peers.values()):
             self._forget(peer)
         self._listener.close()
+        os.close(self._interrupted)
+        os.close(self._interrupts)
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):  # it went away again

@@ -41,17 +41,20 @@ from runway.messages import (
 from runway.model import RunwayModel
 from runway.zmtp import Peer
 from runway_serve.batching.coalesce.coalescer import Coalescer
+from runway_serve.workers.courier import Courier
 from runway_serve.workers.fronts import Fronts
 from runway_serve.workers.marks import OutputMarks
+from runway_serve.workers.overlap import Overlap, Ran
 from runway_serve.workers.warmup import WarmUp
 
 logger = logging.getLogger(__name__)
 Report = Callable[..., None]
+Task = tuple[TaskId, Invocation]
 ANSWERS = 6  # of quick calls, sent while others still run: a server that is busy anyway need not wait for all
 
 
 class WorkerLoop:
-    """Serves one model to whichever front asks. Everything here belongs to the main thread.
+    """Serves one model to whichever front asks. Everything here belongs to the main thread, but see `Courier`.
 
     Args:
         model: the loaded script's model.
@@ -89,6 +92,8 @@ class WorkerLoop:
         self._coalescer = Coalescer(lanes, [("log mark", self._marks.read, self._marks.write)])
         self._begun = BegunCell(cell_path(address), create=True)
         self._fronts = Fronts()
+        self._courier = Courier(partial(self._receive, True), self._fronts.interrupt)
+        self._overlap = Overlap()
 
     def run(self, options: Mapping[str, Any], policy: FilePolicy | None = None) -> None:
         """Set up with `options`, then serve for ever; `policy` limits options that came from a client.
@@ -102,14 +107,18 @@ class WorkerLoop:
         warmup_s = self._warm_up.run()
         self._fronts.bind(self._address)
         self._report("ready", setup_s=setup_s, warmup_s=warmup_s)
-        while True:
-            self._receive(block=not self._inbox)
-            while self._inbox:
-                front, message = self._inbox.popleft()
-                self._handle(front, message)
+        try:
+            while True:
+                self._receive(block=not self._inbox)
+                while self._inbox:
+                    front, message = self._inbox.popleft()
+                    self._handle(front, message)
+        finally:
+            self._courier.stop()
 
     def _handle(self, front: Peer, message: RunBatch | RunSetup) -> None:
         if isinstance(message, RunSetup):
+            self._courier.stop()
             self._run_setup(front, message.generation, message.options)
             return
         self._run_batch(front, message)
@@ -129,26 +138,64 @@ class WorkerLoop:
         self._send(front, setup_done(generation, error))
 
     def _run_batch(self, front: Peer, batch: RunBatch) -> None:
-        began = time.monotonic()
-        self._room.open(batch.room)
         command = self._model.manifest.command(batch.command)
         tasks = [task for task in batch.tasks if task[0] not in self._cancelled]
         if command.is_batched and not any(call.is_stream for _, call in tasks):
-            calls = [call for _, call in tasks]
-            self._begun.write(tasks[0][0] if tasks else 0)
-            self._marks.begin(calls)
-            results = run_batch(command, self._model.model, calls, self._policy)
-            done = [
-                self._outcome(command, task_id, call, result)
-                for (task_id, call), result in zip(tasks, results, strict=True)
-            ]
-            lanes = 1
-        else:
-            done = self._run_side_by_side(front, command, tasks)
-            lanes = self._coalescer.wanted(command.name)
+            self._run_together(front, batch, command, tasks)
+            return
+        self._courier.stop()
+        began = time.perf_counter()
+        self._room.open(batch.room)
+        done = self._run_side_by_side(front, command, tasks)
         self._marks.end()
-        run_s = time.monotonic() - began
+        lanes = self._coalescer.wanted(command.name)
+        run_s = time.perf_counter() - began
         self._send(front, outcomes(done, batch.batch_id, run_s, lanes, self._coalesced()))
+
+    def _run_together(
+        self, front: Peer, batch: RunBatch, command: Command, tasks: list[Task]
+    ) -> None:
+        """Call a function that takes lists. Its answers are sent before the next call, or beside it."""
+        calls = [call for _, call in tasks]
+        self._begun.write(tasks[0][0] if tasks else 0)
+        self._marks.begin(calls)
+        began = self._overlap.begin()
+        results = run_batch(command, self._model.model, calls, self._policy)
+        ended = time.perf_counter()
+        self._marks.end()
+        if self._courier.stop():
+            self._overlap.note_delivered(self._courier.delivered_at)
+        run_s = ended - began
+        may_overlap = batch.room is None and self._overlap.is_wanted(command.name, run_s)
+        if may_overlap and self._has_next():
+            results = [detached(result) for result in results]
+            answer = partial(self._answer, front, batch, command, tasks, results, run_s)
+            self._courier.start(answer)
+            self._overlap.note(Ran(command.name, len(tasks), began, ended))
+            return
+        self._answer(front, batch, command, tasks, results, run_s)
+        delivered = time.perf_counter()
+        ran = Ran(command.name, len(tasks), began, ended, delivered)
+        self._overlap.note(ran if self._has_next() else None)
+
+    def _answer(
+        self,
+        front: Peer,
+        batch: RunBatch,
+        command: Command,
+        tasks: list[Task],
+        results: list[Output | RunwayError],
+        run_s: float,
+    ) -> None:
+        self._room.open(batch.room)
+        done = [
+            Outcome(task_id, with_text(command, result, call.formats))
+            for (task_id, call), result in zip(tasks, results, strict=True)
+        ]
+        self._send(front, outcomes(done, batch.batch_id, run_s, 1, self._coalesced()))
+
+    def _has_next(self) -> bool:
+        return bool(self._inbox) or self._receive(block=False)
 
     def _coalesced(self) -> Coalesced | None:
         """What the front has not been told of yet."""
@@ -157,9 +204,7 @@ class WorkerLoop:
             return None
         return Coalesced(news.sizes, news.alone, news.checks, news.fallbacks)
 
-    def _run_side_by_side(
-        self, front: Peer, command: Command, tasks: list[tuple[TaskId, Invocation]]
-    ) -> list[Outcome]:
+    def _run_side_by_side(self, front: Peer, command: Command, tasks: list[Task]) -> list[Outcome]:
         """The outcomes of calls, less those that were sent as other calls still ran.
 
         Calls begin in order, so that the begun cell tells which have begun. The model may use the memory of an answer
@@ -211,12 +256,16 @@ class WorkerLoop:
         try:
             if not call.is_stream:
                 output = run_command(command, self._model.model, call, self._policy, is_wanted)
-                return None if output is None else self._outcome(command, task_id, call, output)
+                return (
+                    None
+                    if output is None
+                    else Outcome(task_id, with_text(command, output, call.formats))
+                )
             with closing(stream_command(command, self._model.model, call, self._policy)) as steps:
                 for output in steps:
                     if output.final:
                         return Outcome(task_id, output)
-                    outcome = self._outcome(command, task_id, call, output)
+                    outcome = Outcome(task_id, with_text(command, output, call.formats))
                     self._send(front, outcomes([outcome], None, 0.0))
                     if not is_wanted():
                         break
@@ -224,17 +273,8 @@ class WorkerLoop:
             return Outcome(task_id, carried(error))
         return None
 
-    @staticmethod
-    def _outcome(
-        command: Command, task_id: TaskId, call: Invocation, event: Output | RunwayError
-    ) -> Outcome:
-        """What the front is told of a task, short outputs as text."""
-        if isinstance(event, Output):
-            event = with_text(command, event, call.formats)
-        return Outcome(task_id, event)
-
-    def _receive(self, block: bool) -> None:
-        """Take what has arrived; cancellations count at once, the rest waits in the inbox."""
+    def _receive(self, block: bool) -> bool:
+        """Take what has arrived; cancellations count at once, the rest waits in the inbox. Whether something does."""
         for front, frames in self._fronts.receive(block):
             try:
                 message = read_by_worker(unpack(frames, self._look_up))
@@ -245,6 +285,7 @@ class WorkerLoop:
                 self._cancelled.update(message.task_ids)
             else:
                 self._inbox.append((front, message))
+        return bool(self._inbox)
 
     def _send(self, front: Peer, message: dict[str, Any]) -> None:
         try:

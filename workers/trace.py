@@ -13,6 +13,7 @@ from runway.messages import Outcome, RunBatch, TaskId
 from runway.trace import Marks, TraceFile, trace_file
 from runway.zmtp import Peer
 from runway_serve.workers.loop import WorkerLoop
+from runway_serve.workers.overlap import Overlap
 
 
 def make_loop(*args: Any) -> WorkerLoop:
@@ -27,6 +28,7 @@ class TracedLoop(WorkerLoop):
     def __init__(self, trace: TraceFile, *args: Any) -> None:
         super().__init__(*args)
         self._trace = trace
+        self._overlap = Overlap(is_on=False)  # marks are of one batch at a time
         self._running: list[Marks] = []
         self._task_marks: dict[TaskId, Marks] = {}
         for command in self._model.manifest.commands.values():

@@ -1,0 +1,158 @@
+"""Answers that are sent while the next batch runs: all there, all right, whatever comes between."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.serve.test_look_ahead import counts, wait_for
+from tests.serving import Served, serve
+
+SCRIPT = """
+import sys, threading, time
+from pathlib import Path
+
+import numpy as np
+
+import runway
+from runway.data_types import number, text, vector
+from runway_serve.workers.overlap import Overlap
+
+Overlap.is_wanted = lambda self, command, run_s: True
+NUMBERS = np.zeros((4, 64))
+
+@runway.setup(options={"plus": number(default=0)})
+def setup(options):
+    return options["plus"]
+
+@runway.command("work", inputs={"n": number}, outputs={"numbers": vector(length=64)}, batch=True, max_batch_size=4)
+def work(plus, batch):
+    if len(batch) > 1 and any(item["n"] == 13 for item in batch):
+        raise ValueError("run again one by one")
+    for row, item in enumerate(batch):
+        if item["n"] < 0:
+            batch[row] = ValueError("negative")
+        NUMBERS[row] = item["n"] + plus
+    time.sleep(0.003)
+    return [item if isinstance(item, Exception) else NUMBERS[row] for row, item in enumerate(batch)]
+
+@runway.command("hold", inputs={"path": text, "then": text(default="")}, outputs={"path": text},
+                batch=True, max_batch_size=2)
+def hold(plus, batch):
+    for item in batch:
+        while not Path(item["path"]).exists():
+            time.sleep(0.002)
+        if item["then"] == "exit":
+            sys.exit(3)
+    return [item["path"] for item in batch]
+
+@runway.command("single", inputs={"n": number}, outputs={"n": number})
+def single(plus, inputs):
+    return inputs["n"] + plus
+
+@runway.command("threads", inputs={"n": number}, outputs={"names": runway.any})
+def threads(plus, inputs):
+    return {"names": [thread.name for thread in threading.enumerate()]}
+
+runway.run()
+"""
+
+
+@pytest.fixture(scope="module")
+def script(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("courier") / "runway_model.py"
+    path.write_text(SCRIPT)
+    return path
+
+
+@pytest.fixture
+def server(script: Path) -> Iterator[Served]:
+    with serve(script, "--gpus", "none") as served:
+        yield served
+
+
+def has_courier(server: Served) -> bool:
+    return "courier" in server.post("threads", {"n": 0}).json()["names"]
+
+
+def test_every_answer_is_that_of_its_call(server):
+    def is_right(index: int) -> bool:
+        n = index % 50
+        command, key = ("single", "n") if index % 17 == 0 else ("work", "numbers")
+        answer = server.session.post(f"{server.url}/{command}", json={"n": n}, timeout=60)
+        assert answer.status_code == 200, answer.text
+        value = answer.json()[key]
+        return value == n if command == "single" else set(value) == {n}
+
+    with ThreadPoolExecutor(24) as pool:
+        right = list(pool.map(is_right, range(1500)))
+
+    assert right.count(False) == 0
+    assert has_courier(server)
+
+
+def test_a_bad_call_fails_alone(server):
+    def status(n: int) -> int:
+        return server.session.post(f"{server.url}/work", json={"n": n}, timeout=60).status_code
+
+    numbers = [-1 if index % 10 == 3 else index for index in range(400)]
+    with ThreadPoolExecutor(24) as pool:
+        codes = list(pool.map(status, numbers))
+
+    assert [code == 500 for code in codes] == [n < 0 for n in numbers]
+
+
+def test_a_setup_between_batches_counts_from_then_on(server):
+    def numbers(n: int) -> set[float]:
+        answer = server.session.post(f"{server.url}/work", json={"n": n}, timeout=60)
+        return set(answer.json()["numbers"])
+
+    with ThreadPoolExecutor(24) as pool:
+        seen = []
+        for plus in (0, 1000, 2000):
+            assert server.post("setup", {"plus": plus}).status_code == 200
+            early = [pool.submit(numbers, n) for n in range(60)]
+            seen.append({value - n for n, call in enumerate(early) for value in call.result()})
+
+    assert seen == [{0}, {1000}, {2000}]
+
+
+def held_up(server: Served, pool: ThreadPoolExecutor, first: Path, second: Path, then: str = ""):
+    """A call that runs until `first` is there, and two behind it at the worker that run until `second` is."""
+
+    def hold(path: Path, then: str = "") -> requests.Response:
+        body = {"path": str(path), "then": then}
+        return requests.post(f"{server.url}/hold", json=body, timeout=60)
+
+    held = pool.submit(hold, first)
+    wait_for(lambda: counts(server) == (1, 0))
+    behind = [pool.submit(hold, second, then) for _ in range(2)]
+    wait_for(lambda: counts(server) == (3, 0))
+    return held, behind
+
+
+def test_answers_do_not_wait_for_the_next_batch(server, tmp_path):
+    first, second = tmp_path / "first", tmp_path / "second"
+    with ThreadPoolExecutor(3) as pool:
+        held, behind = held_up(server, pool, first, second)
+        first.touch()
+        assert held.result(timeout=30).status_code == 200
+        assert counts(server) == (2, 0)
+        second.touch()
+        assert [call.result(timeout=30).status_code for call in behind] == [200, 200]
+
+
+def test_answers_are_sent_though_the_next_batch_ends_the_worker(server, tmp_path):
+    path = tmp_path / "both"
+    with ThreadPoolExecutor(3) as pool:
+        held, behind = held_up(server, pool, path, path, "exit")
+        path.touch()
+        assert held.result(timeout=30).status_code == 200
+        assert [call.result(timeout=30).status_code for call in behind] == [500, 500]
+
+    wait_for(lambda: requests.get(f"{server.url}/ready", timeout=10).status_code == 200)
+    assert server.post("single", {"n": 1}).json() == {"n": 1}

@@ -1,0 +1,140 @@
+"""When a worker leaves answers to its courier, and what the courier promises."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from runway_serve.workers.courier import Courier
+from runway_serve.workers.overlap import BLOCK, BLOCKS, HELD, SHORTEST_S, Overlap, Ran
+
+TRIAL = (
+    BLOCKS * (BLOCK + 2) + 1
+)  # of each block the first, and the last of the one before, do not count
+RUN_S = 0.010
+
+
+class Worker:
+    """A model whose batches cost what it is told, one way and the other."""
+
+    def __init__(self, gap_s: float, beside_gap_s: float, beside_late_s: float = 0.0) -> None:
+        self.overlap = Overlap()
+        self.gap_s, self.beside_gap_s, self.beside_late_s = gap_s, beside_gap_s, beside_late_s
+
+    def run(self, batches: int, run_s: float = RUN_S, command: str = "a") -> list[bool]:
+        """Whether the answers of each batch were left to the courier."""
+        ways = []
+        for _ in range(batches):
+            is_beside = self.overlap.is_wanted(command, run_s)
+            gap_s = self.beside_gap_s if is_beside else self.gap_s
+            late_s = self.beside_late_s if is_beside else self.gap_s
+            ran = Ran(command, 8, 0.0, run_s, None if is_beside else run_s + late_s)
+            self.overlap.note(ran)
+            ran.next_began = run_s + gap_s
+            ran.delivered = run_s + late_s
+            ways.append(is_beside)
+        return ways
+
+
+@pytest.mark.parametrize(
+    ("beside_gap_s", "beside_late_s", "wanted"),
+    [
+        (0.0001, 0.001, True),
+        (0.0010, 0.001, False),
+        (0.0030, 0.003, False),
+        (0.0008, 0.005, False),  # half a gap is no gain where answers wait for the interpreter
+    ],
+)
+def test_the_cheaper_way_is_kept(beside_gap_s, beside_late_s, wanted):
+    worker = Worker(0.001, beside_gap_s, beside_late_s)
+
+    assert set(worker.run(TRIAL)) == {False, True}
+    assert set(worker.run(HELD // 2)[1:]) == {wanted}
+
+
+def test_both_ways_are_tried_again_after_a_time():
+    worker = Worker(0.001, 0.0001)
+    worker.run(TRIAL + HELD // 2)
+    worker.gap_s, worker.beside_gap_s = 0.0001, 0.001
+
+    worker.run(HELD // 2 + TRIAL + 4)
+
+    assert set(worker.run(HELD // 2)) == {False}
+
+
+def test_commands_are_judged_apart():
+    worker = Worker(0.001, 0.0001)
+    worker.run(TRIAL + 2, command="a")
+    worker.beside_gap_s = 0.01
+    worker.run(TRIAL + 2, command="b")
+
+    assert worker.overlap.is_wanted("a", RUN_S)
+    assert not worker.overlap.is_wanted("b", RUN_S)
+
+
+def test_short_runs_are_never_overlapped():
+    worker = Worker(0.001, 0.0)
+
+    assert not any(worker.run(2 * TRIAL, run_s=SHORTEST_S / 2))
+
+
+def test_batches_without_a_successor_tell_nothing():
+    overlap = Overlap()
+    for _ in range(3 * TRIAL):
+        overlap.begin()
+        overlap.note(None)
+
+    assert not overlap.is_wanted("a", RUN_S)
+
+
+class Mail:
+    """Messages for a courier, and what it did."""
+
+    def __init__(self) -> None:
+        self.arrived = threading.Semaphore(0)
+        self.done: list[str] = []
+        self.is_interrupted = False
+        self.courier = Courier(self.receive, self.interrupt)
+
+    def receive(self) -> bool:
+        self.arrived.acquire()
+        if self.is_interrupted:
+            return False
+        self.done.append("received")
+        return True
+
+    def interrupt(self) -> None:
+        self.is_interrupted = True
+        self.arrived.release()
+
+    def deliver(self) -> None:
+        self.done.append("delivered")
+
+
+def test_answers_are_delivered_before_anything_is_received():
+    mail = Mail()
+    mail.arrived.release()
+    mail.courier.start(mail.deliver)
+
+    while len(mail.done) < 2:
+        threading.Event().wait(0.001)
+    assert mail.courier.stop()
+    assert mail.done == ["delivered", "received"]
+
+
+def test_one_that_waits_for_a_message_is_called_back():
+    mail = Mail()
+    mail.courier.start(mail.deliver)
+
+    assert mail.courier.stop()
+    assert mail.done == ["delivered"]
+    assert not mail.courier.stop()
+
+
+def test_what_fails_in_its_thread_is_raised_in_the_models():
+    mail = Mail()
+    mail.courier.start([].pop)
+
+    with pytest.raises(IndexError):
+        mail.courier.stop()
