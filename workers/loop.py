@@ -44,7 +44,7 @@ from runway_serve.batching.coalesce.coalescer import Coalescer
 from runway_serve.workers.courier import Courier
 from runway_serve.workers.fronts import Fronts
 from runway_serve.workers.marks import OutputMarks
-from runway_serve.workers.overlap import Overlap, Ran
+from runway_serve.workers.overlap import SHORTEST_S, Overlap, Ran
 from runway_serve.workers.warmup import WarmUp
 
 logger = logging.getLogger(__name__)
@@ -166,7 +166,8 @@ class WorkerLoop:
         if self._courier.stop():
             self._overlap.note_delivered(self._courier.delivered_at)
         run_s = ended - began
-        may_overlap = batch.room is None and self._overlap.is_wanted(command.name, run_s)
+        is_long = run_s >= SHORTEST_S
+        may_overlap = is_long and batch.room is None and self._overlap.is_wanted(command.name)
         if may_overlap and self._has_next():
             results = [detached(result) for result in results]
             answer = partial(self._answer, front, batch, command, tasks, results, run_s)
@@ -176,7 +177,7 @@ class WorkerLoop:
         self._answer(front, batch, command, tasks, results, run_s)
         delivered = time.perf_counter()
         ran = Ran(command.name, len(tasks), began, ended, delivered)
-        self._overlap.note(ran if self._has_next() else None)
+        self._overlap.note(ran if is_long and self._has_next() else None)
 
     def _answer(
         self,

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from statistics import median
 from time import perf_counter
 
-SHORTEST_S = 0.002  # of a run; with shorter ones the handing over costs more than it saves
+SHORTEST_S = (
+    0.002  # of a run that is looked at; the handing over costs more than shorter ones would save
+)
 BLOCK = 10  # batches that are tried one way before the other
 BLOCKS = 4
 HELD = 2000  # batches until both are tried again
@@ -23,7 +25,7 @@ LATENESS = (
 
 @dataclass
 class Ran:
-    """A batch that had a successor waiting as it ended; times by `perf_counter`.
+    """A batch that took at least `SHORTEST_S` and had a successor waiting as it ended; times by `perf_counter`.
 
     Args:
         command: the batch's command.
@@ -60,9 +62,9 @@ class Overlap:
         self._trials: dict[str, _Trial] = defaultdict(_Trial)
         self._last: Ran | None = None
 
-    def is_wanted(self, command: str, run_s: float) -> bool:
-        """Whether the answers of a batch that ran so long should be left to the courier."""
-        return self._is_on and run_s >= SHORTEST_S and self._trials[command].is_overlapped
+    def is_wanted(self, command: str) -> bool:
+        """Whether the answers of a batch should be left to the courier."""
+        return self._is_on and self._trials[command].is_overlapped
 
     def begin(self) -> float:
         """A batch begins; when that is."""
@@ -77,11 +79,9 @@ class Overlap:
             self._last.delivered = at
 
     def note(self, ran: Ran | None) -> None:
-        """What ended after `begin`; None if no other batch was waiting, which tells nothing."""
+        """What ended after `begin`; None if it was short or no other batch was waiting, which tells nothing."""
         last, self._last = self._last, ran
-        if last is None or last.ended - last.began < SHORTEST_S:
-            return
-        if (cost_s := last.cost_s) is not None:
+        if last is not None and (cost_s := last.cost_s) is not None:
             self._trials[last.command].note(last.is_overlapped, cost_s)
 
 

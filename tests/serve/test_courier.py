@@ -22,7 +22,7 @@ import runway
 from runway.data_types import number, text, vector
 from runway_serve.workers.overlap import Overlap
 
-Overlap.is_wanted = lambda self, command, run_s: True
+Overlap.is_wanted = lambda self, command: True
 NUMBERS = np.zeros((4, 64))
 
 @runway.setup(options={"plus": number(default=0)})

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from runway_serve.workers.courier import Courier
-from runway_serve.workers.overlap import BLOCK, BLOCKS, HELD, SHORTEST_S, Overlap, Ran
+from runway_serve.workers.overlap import BLOCK, BLOCKS, HELD, Overlap, Ran
 
 TRIAL = (
     BLOCKS * (BLOCK + 2) + 1
@@ -22,17 +22,17 @@ class Worker:
         self.overlap = Overlap()
         self.gap_s, self.beside_gap_s, self.beside_late_s = gap_s, beside_gap_s, beside_late_s
 
-    def run(self, batches: int, run_s: float = RUN_S, command: str = "a") -> list[bool]:
+    def run(self, batches: int, command: str = "a") -> list[bool]:
         """Whether the answers of each batch were left to the courier."""
         ways = []
         for _ in range(batches):
-            is_beside = self.overlap.is_wanted(command, run_s)
+            is_beside = self.overlap.is_wanted(command)
             gap_s = self.beside_gap_s if is_beside else self.gap_s
             late_s = self.beside_late_s if is_beside else self.gap_s
-            ran = Ran(command, 8, 0.0, run_s, None if is_beside else run_s + late_s)
+            ran = Ran(command, 8, 0.0, RUN_S, None if is_beside else RUN_S + late_s)
             self.overlap.note(ran)
-            ran.next_began = run_s + gap_s
-            ran.delivered = run_s + late_s
+            ran.next_began = RUN_S + gap_s
+            ran.delivered = RUN_S + late_s
             ways.append(is_beside)
         return ways
 
@@ -69,14 +69,8 @@ def test_commands_are_judged_apart():
     worker.beside_gap_s = 0.01
     worker.run(TRIAL + 2, command="b")
 
-    assert worker.overlap.is_wanted("a", RUN_S)
-    assert not worker.overlap.is_wanted("b", RUN_S)
-
-
-def test_short_runs_are_never_overlapped():
-    worker = Worker(0.001, 0.0)
-
-    assert not any(worker.run(2 * TRIAL, run_s=SHORTEST_S / 2))
+    assert worker.overlap.is_wanted("a")
+    assert not worker.overlap.is_wanted("b")
 
 
 def test_batches_without_a_successor_tell_nothing():
@@ -85,7 +79,7 @@ def test_batches_without_a_successor_tell_nothing():
         overlap.begin()
         overlap.note(None)
 
-    assert not overlap.is_wanted("a", RUN_S)
+    assert not overlap.is_wanted("a")
 
 
 class Mail:
