@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,15 +13,19 @@ import requests
 
 from tests.serve.test_look_ahead import counts, wait_for
 from tests.serving import Served, serve
+from tests.trust.conftest import worker_pids
+from tests.trust.kinds import wait_for_workers
+
+FULL = 4  # what a batch of "work" holds
 
 SCRIPT = """
-import sys, threading, time
+import os, sys, threading, time
 from pathlib import Path
 
 import numpy as np
 
 import runway
-from runway.data_types import number, text, vector
+from runway.data_types import boolean, number, text, vector
 from runway_serve.workers.overlap import Overlap
 
 Overlap.is_wanted = lambda self, command: True
@@ -29,10 +35,14 @@ NUMBERS = np.zeros((4, 64))
 def setup(options):
     return options["plus"]
 
-@runway.command("work", inputs={"n": number}, outputs={"numbers": vector(length=64)}, batch=True, max_batch_size=4)
+@runway.command("work", inputs={"n": number, "is_noted": boolean(default=False)},
+                outputs={"numbers": vector(length=64)}, batch=True, max_batch_size=4)
 def work(plus, batch):
     if len(batch) > 1 and any(item["n"] == 13 for item in batch):
         raise ValueError("run again one by one")
+    if batch[0]["is_noted"]:
+        with open(os.environ["RUNS"], "a") as log:
+            log.writelines(f"{int(item['n'])}\\n" for item in batch)
     for row, item in enumerate(batch):
         if item["n"] < 0:
             batch[row] = ValueError("negative")
@@ -119,6 +129,34 @@ def test_a_setup_between_batches_counts_from_then_on(server):
             seen.append({value - n for n, call in enumerate(early) for value in call.result()})
 
     assert seen == [{0}, {1000}, {2000}]
+
+
+def test_a_killed_worker_costs_what_it_had_begun_and_nothing_runs_twice(script, tmp_path):
+    log, two = tmp_path / "log", ("--gpus", "none", "--cpu-workers", "2")
+    with serve(script, *two, env={"RUNS": str(log)}) as server:
+
+        def answer(n: int) -> tuple[int, bool]:
+            body = {"n": n, "is_noted": True}
+            reply = server.session.post(f"{server.url}/work", json=body, timeout=60)
+            is_right = reply.status_code != 200 or set(reply.json()["numbers"]) == {n}
+            return reply.status_code, is_right
+
+        with ThreadPoolExecutor(24) as pool:
+            calls = [pool.submit(answer, n) for n in range(1000, 4000)]
+            for share in (0.2, 0.4, 0.6):
+                wait_for(lambda s=share: sum(c.done() for c in calls) > s * len(calls), 60)
+                wait_for_workers(server, 2)
+                os.kill(min(worker_pids(server)), signal.SIGKILL)
+            results = [call.result() for call in calls]
+
+    codes = [code for code, _ in results]
+    assert all(is_right for _, is_right in results)
+    assert set(codes) == {200, 500}
+    assert (
+        codes.count(500) <= 3 * 2 * FULL
+    )  # the batch that ran, and the one whose answers were on their way
+    runs = log.read_text().split()
+    assert len(runs) == len(set(runs))
 
 
 def held_up(server: Served, pool: ThreadPoolExecutor, first: Path, second: Path, then: str = ""):
