@@ -99,9 +99,9 @@ def _inline_head(dtype: np.dtype[Any], shape: tuple[int, ...]) -> bytes:
 @lru_cache(maxsize=256)
 def _read_inline_head(head: bytes) -> tuple[np.dtype[Any], tuple[int, ...], int]:
     """Type, shape and bytes of the array behind a head that `_inline_head` wrote."""
-    text, shape, _ = msgpack.unpackb(head[1:])
-    dtype = _plain_dtype(text)
-    return dtype, tuple(shape), math.prod(shape) * dtype.itemsize
+    text, sizes, _ = msgpack.unpackb(head[1:])
+    dtype, shape = _plain_dtype(text), _plain_shape(sizes)
+    return dtype, shape, math.prod(shape) * dtype.itemsize
 
 
 def pack_one(value: Any) -> bytes:
@@ -129,8 +129,8 @@ def unpack(frames: Sequence[Buffer], look_up: LookUp | None = None) -> Any:
             if len(data) != start + size:
                 raise ValueError(f"an array of {size} bytes came as {len(data) - start}")
             return np.ndarray(shape, dtype, data, start)
-        text, shape, content = msgpack.unpackb(data)
-        dtype = _plain_dtype(text)
+        text, sizes, content = msgpack.unpackb(data)
+        dtype, shape = _plain_dtype(text), _plain_shape(sizes)
         if code == _SHARED:
             if look_up is None:
                 raise ValueError("shared memory is not expected here")
@@ -144,6 +144,13 @@ def unpack(frames: Sequence[Buffer], look_up: LookUp | None = None) -> Any:
         )
     except (msgpack.UnpackException, IndexError, TypeError, OverflowError) as error:
         raise ValueError(f"not a message of this protocol: {error!r}") from error
+
+
+def _plain_shape(sizes: Any) -> tuple[int, ...]:
+    """The shape, if it is one; to multiply a list or a text instead of a number would make one of any length."""
+    if type(sizes) is not list or not all(type(size) is int and size >= 0 for size in sizes):
+        raise ValueError("not the shape of an array")
+    return tuple(sizes)
 
 
 @lru_cache(maxsize=64)

@@ -6,13 +6,14 @@ import gc
 import tracemalloc
 from contextlib import suppress
 
+import msgpack
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from runway.codec import INLINE_BYTES, Packer, pack_one, unpack
+from runway.codec import ALIGNED_BYTES, INLINE_BYTES, Packer, pack_one, unpack
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
 VALUES = st.recursive(
@@ -116,3 +117,19 @@ def test_a_packer_leaves_nothing_for_the_garbage_collector():
         gc.enable()
 
     assert held < 100_000  # one buffer of msgpack's has 256 KiB
+
+
+@pytest.mark.parametrize("code", [1, 2, 4])
+@pytest.mark.parametrize(
+    "shape", [[[1, 2], 2**40], ["ab", 2**40], [b"ab", 2**40], [-1], [1.5], [True], [None], "ab", 3]
+)
+def test_what_is_no_shape_is_an_error_and_takes_no_memory(code, shape):
+    place = msgpack.packb(("|u1", shape, b"" if code == 1 else 0))
+    if code == 1:
+        count = -(-(1 + len(place)) // ALIGNED_BYTES)
+        padding = bytes(count * ALIGNED_BYTES - 1 - len(place))
+        place = bytes([count]) + msgpack.packb(("|u1", shape, padding))
+    frames = [msgpack.packb(msgpack.ExtType(code, place)), b"abcd"]
+
+    with pytest.raises(ValueError, match="shape"):
+        unpack(frames, lambda offset, size: np.zeros(size, np.uint8))
