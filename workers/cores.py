@@ -21,7 +21,7 @@ def thread_limits(workers: int) -> dict[str, str]:
     """Variables that have each of so many workers compute with its share of the cores; none where it has them all."""
     cores = usable_cores()
     share = max(1, cores // workers)
-    if share >= _scheduled_cores():
+    if share >= scheduled_cores():
         return {}
     return dict.fromkeys(THREAD_VARIABLES, str(share))
 
@@ -29,7 +29,7 @@ def thread_limits(workers: int) -> dict[str, str]:
 def usable_cores() -> int:
     """Cores that this process may use at a time, by its affinity and by the CPU limit of its container."""
     limit = cpu_limit(GROUPS.read_text(), CGROUPS) if GROUPS.exists() else math.inf
-    return _scheduled_cores() if limit == math.inf else min(_scheduled_cores(), math.ceil(limit))
+    return scheduled_cores() if limit == math.inf else min(scheduled_cores(), math.ceil(limit))
 
 
 def cpu_limit(groups: str, root: Path) -> float:
@@ -52,7 +52,8 @@ def cpu_limit(groups: str, root: Path) -> float:
     return limit
 
 
-def _scheduled_cores() -> int:
+def scheduled_cores() -> int:
+    """Cores that this process may be scheduled on."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -257,11 +257,9 @@ class WorkerLoop:
         try:
             if not call.is_stream:
                 output = run_command(command, self._model.model, call, self._policy, is_wanted)
-                return (
-                    None
-                    if output is None
-                    else Outcome(task_id, with_text(command, output, call.formats))
-                )
+                if output is None:
+                    return None
+                return Outcome(task_id, with_text(command, output, call.formats))
             with closing(stream_command(command, self._model.model, call, self._policy)) as steps:
                 for output in steps:
                     if output.final:

@@ -1,7 +1,7 @@
 """Whether the answers of a batch are sent while the next one runs: found by trying both, for each batched command.
 
-A second Python thread is a gain where the model waits for its device, and a loss where it computes in Python or on the
-CPU itself. No property of a model tells which; the time from batch to batch does.
+A second Python thread is a gain where the model waits for its device, and may be a loss where it holds the interpreter
+or the cores itself. No property of a model tells which; the time from batch to batch does.
 """
 
 from __future__ import annotations
@@ -11,16 +11,12 @@ from dataclasses import dataclass
 from statistics import median
 from time import perf_counter
 
-SHORTEST_S = (
-    0.002  # of a run that is looked at; the handing over costs more than shorter ones would save
-)
+SHORTEST_S = 0.002  # a run that is looked at; handing over costs more than shorter ones would save
 BLOCK = 10  # batches that are tried one way before the other
 BLOCKS = 4
 HELD = 2000  # batches until both are tried again
 GAIN = 0.99  # what the cost of a call must come down to
-LATENESS = (
-    0.25  # what a second until the answers are sent counts, to one until the next batch begins
-)
+LATENESS = 0.25  # what a second until the answers leave counts, to one until the next batch begins
 
 
 @dataclass

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from collections.abc import Sequence
 from typing import Any
 
 from runway_serve.bench.measurement import Measurement
 from runway_serve.bench.target import Target
+from runway_serve.workers.cores import scheduled_cores
 
 COLUMNS = (
     "",
@@ -80,9 +80,7 @@ def document(
 def machine() -> dict[str, Any]:
     """The kind of machine that ran the generator."""
     return {
-        "cores": len(os.sched_getaffinity(0))
-        if hasattr(os, "sched_getaffinity")
-        else os.cpu_count(),
+        "cores": scheduled_cores(),
         "system": platform.system(),
         "architecture": platform.machine(),
         "python": platform.python_version(),

@@ -9,9 +9,8 @@ import pytest
 from runway_serve.workers.courier import Courier
 from runway_serve.workers.overlap import BLOCK, BLOCKS, HELD, Overlap, Ran
 
-TRIAL = (
-    BLOCKS * (BLOCK + 2) + 1
-)  # of each block the first, and the last of the one before, do not count
+# Of each block the first, and the last of the one before, do not count.
+TRIAL = BLOCKS * (BLOCK + 2) + 1
 RUN_S = 0.010
 
 
