@@ -16,6 +16,7 @@ from runway.arena import SHARE_BYTES
 INLINE_BYTES = 16_384  # an array below this costs less inside the header than as a frame of its own
 PLACE_BYTES = 1024  # holds the type, shape and place of any array
 ALIGNED_BYTES = 16  # where the numbers of an inline array begin, so that processors like them
+MOST_AXES = 64  # what numpy has at most
 PLAIN_DTYPE = re.compile(r"[<>|=][A-Za-z][0-9]{1,9}(\[[0-9A-Za-z]{1,8}\])?")
 _INLINE, _FRAME, _BIG_INT, _SHARED = 1, 2, 3, 4
 # What `ExtType` does after checking its arguments, which costs more than all else here.
@@ -148,7 +149,11 @@ def unpack(frames: Sequence[Buffer], look_up: LookUp | None = None) -> Any:
 
 def _plain_shape(sizes: Any) -> tuple[int, ...]:
     """The shape, if it is one; to multiply a list or a text instead of a number would make one of any length."""
-    if type(sizes) is not list or not all(type(size) is int and size >= 0 for size in sizes):
+    if (
+        type(sizes) is not list
+        or len(sizes) > MOST_AXES
+        or not all(type(size) is int and size >= 0 for size in sizes)
+    ):
         raise ValueError("not the shape of an array")
     return tuple(sizes)
 

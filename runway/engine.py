@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from runway.exceptions import InferenceError, RunwayError
+from runway.exceptions import InferenceError, RunwayError, SetupError, readable
 from runway.execution import (
     Invocation,
     Output,
@@ -146,6 +146,10 @@ class LocalEngine(Engine):
                 self._model.setup_model(options)
             except RunwayError as error:
                 done.put(carried(error))
+            except BaseException as error:
+                done.put(SetupError(readable(error)))
+                if not isinstance(error, SystemExit):
+                    raise
             else:
                 done.put(None)
 
@@ -207,5 +211,8 @@ class LocalEngine(Engine):
             if not cancelled.is_set():
                 listener(carried(error))
         except SystemExit as error:
-            logger.error("command %s tried to exit with %r", call.command, error.code)
-            listener(InferenceError(repr(error)))
+            logger.error("command %s tried to exit with %s", call.command, readable(error.code))
+            listener(InferenceError(readable(error)))
+        except BaseException as error:  # the server is told to stop
+            listener(InferenceError(readable(error)))
+            raise

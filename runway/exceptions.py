@@ -6,22 +6,32 @@ Only the eight documented classes end in `Error` here; failures of the server it
 
 from __future__ import annotations
 
+import operator
 import sys
 import traceback
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar
 
+FAULT = 500  # the model or its worker failed; higher codes tell of a server that is busy
+WITHOUT_BODY = (204, 205, 304)  # the body of such an answer would be taken for the next one
+# What ends a process on purpose; anything else that an author's code raises is answered.
+ENDINGS = (KeyboardInterrupt, SystemExit)
+
 
 class RunwayError(Exception):
-    """Base of all failures that are answered as JSON: a message for the client and an HTTP code."""
+    """Base of all failures that are answered as JSON: a message for the client and an HTTP code.
 
-    code: int = 500
+    Authors raise it, and subclasses of theirs, with whatever they have as a message and a code: what leaves it
+    (`to_response`, `to_wire`) is a text and a status all the same.
+    """
+
+    code: int = FAULT
     default_message: ClassVar[str] = "An unknown error occurred."
+    _carried_traceback: list[str] | None = None
 
     def __init__(self, message: str | None = None) -> None:
         self.message = self.default_message if message is None else message
-        self._carried_traceback: list[str] | None = None
         super().__init__(self.message)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -38,20 +48,28 @@ class RunwayError(Exception):
 
     def print_exception(self) -> None:
         """Write message and traceback to stderr."""
-        print("\n".join([self.message, *self.get_traceback()]), file=sys.stderr)
+        print("\n".join([self._text(), *self.get_traceback()]), file=sys.stderr)
 
     def to_response(self) -> dict[str, Any]:
         """Body of the HTTP answer: `error` and `traceback`."""
-        return {"error": self.message, "traceback": self.get_traceback()}
+        return {"error": self._text(), "traceback": self.get_traceback()}
 
     def to_wire(self) -> dict[str, Any]:
         """Everything another process needs to answer for this failure; see `from_wire`."""
         return {
             "type": type(self).__name__,
-            "code": self.code,
-            "message": self.message,
+            "code": _status(self.code),
+            "message": self._text(),
             "traceback": self.get_traceback(),
         }
+
+    def _text(self) -> str:
+        """The message as a text."""
+        message = getattr(self, "message", self)  # a subclass may have forgotten `super().__init__`
+        try:
+            return str(message) or self.default_message
+        except Exception:
+            return readable(message)
 
 
 class Refusal(RunwayError):
@@ -134,9 +152,9 @@ def from_wire(wire: dict[str, Any]) -> RunwayError:
     cls = _class_named(wire["type"])
     error = cls.__new__(cls)
     # not the class's own constructor: it would wrap the finished message once more
-    RunwayError.__init__(error, wire["message"])
-    error.code = wire["code"]
-    error._carried_traceback = list(wire["traceback"])
+    RunwayError.__init__(error, str(wire["message"]))
+    error.code = int(wire["code"])
+    error._carried_traceback = [str(frame) for frame in wire["traceback"]]
     return error
 
 
@@ -152,11 +170,29 @@ def _class_named(name: str) -> type[RunwayError]:
     return found
 
 
+def readable(value: object) -> str:
+    """The `repr` of an author's object, or its type's name if that fails."""
+    try:
+        return repr(value)
+    except Exception:
+        return f"<{type(value).__name__}>"
+
+
+def _status(code: Any) -> int:
+    """The HTTP status of an answer with a body that an author meant; 500 if it is none."""
+    try:
+        # Flask, which the SDK gave it to, also took texts: "404", "404 NOT FOUND"
+        status = int(code.split()[0]) if isinstance(code, str) else operator.index(code)
+    except (TypeError, ValueError, IndexError):
+        return FAULT
+    return status if 200 <= status <= 599 and status not in WITHOUT_BODY else FAULT
+
+
 def _causes(error: BaseException) -> list[BaseException]:
     """`error`, then what it was raised from or during, and so on back to the first cause."""
     chain: list[BaseException] = []
     current: BaseException | None = error
-    while current is not None and current not in chain:
+    while current is not None and not any(current is seen for seen in chain):
         chain.append(current)
         if current.__cause__ is not None or current.__suppress_context__:
             current = current.__cause__

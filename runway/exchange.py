@@ -22,7 +22,7 @@ import orjson
 from runway.__version__ import __version__
 from runway.compat import strict_sdk
 from runway.engine import Engine
-from runway.exceptions import Refusal, RunwayError
+from runway.exceptions import FAULT, Refusal, RunwayError
 from runway.execution import Invocation, Output
 from runway.jsonable import to_json
 from runway.manifest import Command, Manifest
@@ -30,7 +30,6 @@ from runway.manifest import Command, Manifest
 logger = logging.getLogger(__name__)
 JSON_HEADERS: Mapping[str, str] = MappingProxyType({"Content-Type": "application/json"})
 LONG_JSON_HEADERS = MappingProxyType({**JSON_HEADERS, "Vary": "Accept-Encoding"})
-FAULT = 500  # the model or its worker failed; higher codes tell of a server that is busy
 COMPRESS_MIN_BYTES = 500
 COMPRESS_LEVEL = 4  # base64 shrinks by a quarter at any level; higher ones only cost time
 MAX_BODY_BYTES = 128 << 20

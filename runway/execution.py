@@ -6,6 +6,8 @@ Called in the model's thread by `LocalEngine` and by a worker's loop. Nothing he
 from __future__ import annotations
 
 import inspect
+import logging
+import math
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, field
@@ -15,9 +17,12 @@ from typing import Any
 import numpy as np
 
 from runway.downloads import FilePolicy, file_session
-from runway.exceptions import InferenceError, RunwayError, SetupError
+from runway.exceptions import ENDINGS, InferenceError, RunwayError, SetupError, readable
 from runway.host_copies import to_host
 from runway.manifest import Command, Fields
+
+logger = logging.getLogger(__name__)
+LARGEST_EXACT = 1 << 53  # above it a whole number is not the same to all who read JSON
 
 
 @dataclass(slots=True)
@@ -82,10 +87,10 @@ def run_setup(
         if fields.types or inspect.getfullargspec(function).args:
             return function(values)
         return function()
-    except RunwayError:
+    except (RunwayError, *ENDINGS):
         raise
-    except Exception as error:
-        raise SetupError(repr(error)) from error
+    except BaseException as error:
+        raise SetupError(readable(error)) from error
 
 
 def run_command(
@@ -164,15 +169,37 @@ def _call(command: Command, model: Any, call: Invocation) -> Any:
 
 def _values(steps: GeneratorType[Any, Any, Any]) -> Generator[Any, None, None]:
     """What an author's generator yields, and what it returns if that is not None."""
-    with closing(steps):
-        while True:
-            try:
-                value = _guarded(next, steps)
-            except StopIteration as stop:
-                if stop.value is not None:
-                    yield stop.value
-                return
+    try:
+        while not isinstance(value := _guarded(_step, steps), _Ended):
             yield value
+        if value.returned is not None:
+            yield value.returned
+    finally:
+        _close(steps)
+
+
+@dataclass
+class _Ended:
+    """The end of a generator."""
+
+    returned: Any
+
+
+def _step(steps: GeneratorType[Any, Any, Any]) -> Any:
+    try:
+        return next(steps)
+    except StopIteration as stop:
+        return _Ended(stop.value)
+
+
+def _close(steps: GeneratorType[Any, Any, Any]) -> None:
+    """Have an author's generator end; nobody waits for it any more, so that a failure is only logged."""
+    try:
+        steps.close()
+    except ENDINGS:
+        raise
+    except BaseException:
+        logger.warning("a generator failed as it was closed", exc_info=True)
 
 
 def run_batch(
@@ -212,7 +239,9 @@ def _run_items(
         returned = _checked_list(command, command.function(model, inputs), len(inputs))
     except WrongLength as error:
         return [carried(error)] * len(inputs)
-    except Exception as error:
+    except ENDINGS:
+        raise
+    except BaseException as error:
         if len(inputs) == 1:
             return [_wrapped(error)]
         alone = (
@@ -241,7 +270,7 @@ def _checked_list(command: Command, returned: Any, expected: int) -> list[Any]:
 
 def _outcome(command: Command, outcome: Any, call: Invocation) -> Output | RunwayError:
     if isinstance(outcome, RunwayError):
-        return outcome
+        return carried(outcome)
     try:
         return _prepare(command, outcome, call)
     except RunwayError as error:
@@ -249,13 +278,13 @@ def _outcome(command: Command, outcome: Any, call: Invocation) -> Output | Runwa
 
 
 def _guarded(function: Callable[..., Any], *arguments: Any) -> Any:
-    """Result of an author's code; whatever it raises becomes a `RunwayError`, but the end of a generator passes."""
+    """Result of an author's code; whatever it raises becomes a `RunwayError`."""
     try:
         return function(*arguments)
-    except (RunwayError, StopIteration):
+    except (RunwayError, *ENDINGS):
         raise
-    except Exception as error:
-        raise InferenceError(repr(error)) from error
+    except BaseException as error:
+        raise InferenceError(readable(error)) from error
 
 
 def _prepare(command: Command, returned: Any, call: Invocation, final: bool = True) -> Output:
@@ -265,17 +294,28 @@ def _prepare(command: Command, returned: Any, call: Invocation, final: bool = Tr
             raise InferenceError(
                 f"{command.name} returned a tuple of {len(returned)}; a tuple means (output, progress)"
             )
-        value, progress = returned
+        value, progress = returned[0], _as_number(returned[1])
     named = command.named_outputs(value)
-    return Output(command.outputs.prepare(named, call.formats), progress, final)
+    return Output(_guarded(command.outputs.prepare, named, call.formats), progress, final)
 
 
-def _wrapped(error: Exception) -> RunwayError:
+def _as_number(progress: Any) -> float | None:
+    """A progress as JSON has numbers; None for anything else, as an answer by HTTP has no progress at all."""
+    if progress is None or (type(progress) is int and abs(progress) < LARGEST_EXACT):
+        return progress
+    try:
+        number = float(progress.item() if hasattr(progress, "item") else progress)
+    except Exception:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _wrapped(error: BaseException) -> RunwayError:
     """What `_guarded` would have raised for `error`, with its traceback noted."""
     if isinstance(error, RunwayError):
         return carried(error)
     try:
-        raise InferenceError(repr(error)) from error
+        raise InferenceError(readable(error)) from error
     except InferenceError as wrapped:
         return carried(wrapped)
 

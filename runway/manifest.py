@@ -12,7 +12,6 @@ from typing import Any
 
 import orjson
 
-from runway.data_types import any as any_type
 from runway.data_types import as_type, image, is_portable, spec_of, type_from_spec
 from runway.data_types.base import BaseType
 from runway.exceptions import (
@@ -22,10 +21,11 @@ from runway.exceptions import (
     MissingOptionError,
     RunwayError,
     UnknownCommandError,
+    readable,
 )
+from runway.jsonable import to_json
 
 IMAGE_FORMATS = ("PNG", "JPEG", "EXR")
-_JSON = any_type()
 
 
 class Fields:
@@ -100,21 +100,31 @@ class Fields:
                 if self._portable[name]:
                     prepared[name] = t.prepare(values[name], formats.get(name))
                 else:
-                    prepared[name] = _JSON.prepare(t.serialize(values[name]))
+                    prepared[name] = to_json(t.serialize(values[name]))
             except RunwayError:
                 raise
             except Exception as error:
-                raise InferenceError(f"output {name} does not serialize: {error!r}") from error
+                raise _not_serialized(name, error) from error
         return prepared
 
     def encode(self, prepared: Mapping[str, Any], formats: Mapping[str, str]) -> dict[str, Any]:
-        """Prepared values to values of the JSON answer."""
-        return {
-            name: t.encode(prepared[name], formats.get(name))
-            if self._portable[name]
-            else orjson.Fragment(prepared[name])
-            for name, t in self.types.items()
-        }
+        """Prepared values to values of the JSON answer.
+
+        Raises:
+            InferenceError: an output has no such form, as a JPEG of 70,000 columns.
+        """
+        encoded: dict[str, Any] = {}
+        for name, t in self.types.items():
+            try:
+                if self._portable[name]:
+                    encoded[name] = t.encode(prepared[name], formats.get(name))
+                else:
+                    encoded[name] = orjson.Fragment(prepared[name])
+            except RunwayError:
+                raise
+            except Exception as error:
+                raise _not_serialized(name, error) from error
+        return encoded
 
     def image_formats(self, header: str | None) -> dict[str, str]:
         """Output formats that `X-Runway-Output-Format` asks for: name -> PNG, JPEG or EXR.
@@ -139,6 +149,10 @@ class Fields:
                 )
             formats[name] = wanted.upper()
         return formats
+
+
+def _not_serialized(name: str, error: Exception) -> InferenceError:
+    return InferenceError(f"output {name} does not serialize: {readable(error)}")
 
 
 @dataclass

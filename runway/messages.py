@@ -43,13 +43,15 @@ class RunBatch:
     @classmethod
     def from_wire(cls, wire: Mapping[str, Any]) -> RunBatch:
         """The message of a wire dict."""
-        command = wire["command"]
+        command = str(wire["command"])
         tasks = [
             (int(task_id), Invocation(command, dict(inputs), dict(formats), is_stream, request))
             for task_id, inputs, formats, is_stream, request in wire["tasks"]
         ]
         room = wire["room"]
-        return cls(wire["id"], command, tasks, None if room is None else (room[0], room[1]))
+        return cls(
+            int(wire["id"]), command, tasks, None if room is None else (int(room[0]), int(room[1]))
+        )
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,8 @@ class Outcome:
     def from_wire(cls, wire: Sequence[Any]) -> Outcome:
         """The message of a wire tuple."""
         task_id, value, progress, final, error = wire
-        return cls(task_id, Output(value, progress, final) if error is None else from_wire(error))
+        event = Output(value, progress, bool(final)) if error is None else from_wire(error)
+        return cls(int(task_id), event)
 
 
 @dataclass(frozen=True)
@@ -134,7 +137,7 @@ def read_by_worker(wire: Any) -> RunBatch | RunSetup | CancelTasks:
         if wire["op"] == "batch":
             return RunBatch.from_wire(wire)
         if wire["op"] == "setup":
-            return RunSetup(wire["generation"], dict(wire["options"]))
+            return RunSetup(int(wire["generation"]), dict(wire["options"]))
         if wire["op"] == "cancel":
             return CancelTasks([int(task_id) for task_id in wire["tasks"]])
     except (KeyError, TypeError, IndexError, OverflowError) as error:
@@ -152,18 +155,22 @@ def read_by_front(wire: Any) -> dict[str, Any]:
         if wire["op"] == "outcomes":
             items = [Outcome.from_wire(item) for item in wire["items"]]
             run_s, lanes = float(wire["run_s"]), int(wire["lanes"])
-            news = wire["coalesced"]
+            done, news = wire["done"], wire["coalesced"]
             return {
                 "op": "outcomes",
                 "items": items,
-                "done": wire["done"],
+                "done": None if done is None else int(done),
                 "run_s": run_s,
                 "lanes": lanes,
                 "coalesced": None if news is None else Coalesced.from_wire(news),
             }
         if wire["op"] == "setup_done":
             error = wire["error"]
-            return {**wire, "error": None if error is None else from_wire(error)}
+            return {
+                "op": "setup_done",
+                "generation": int(wire["generation"]),
+                "error": None if error is None else from_wire(error),
+            }
     except (KeyError, TypeError, IndexError, OverflowError) as error:
         raise ValueError(f"not a message of a worker: {error!r}") from error
     raise ValueError(f"not a message of a worker: {wire['op']!r}")

@@ -113,6 +113,8 @@ class image(PortableType):
             picture = Image.fromarray(image_array(self.name, value))
         if not isinstance(picture, Image.Image):
             raise InvalidArgumentError(self.name, NOT_AN_IMAGE)
+        if 0 in picture.size:
+            raise InvalidArgumentError(self.name, f"{NOT_AN_IMAGE}: it has no pixels")
         if picture.mode in GREY16_MODES and not strict_sdk():
             picture = Image.fromarray(scale_grey16(np.asarray(picture)))
         mode = MODES[self.channels]

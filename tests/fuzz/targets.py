@@ -9,6 +9,7 @@ import base64
 import json
 from collections.abc import Callable, Sequence
 from functools import cache
+from typing import TypeVar
 
 import numpy as np
 
@@ -17,10 +18,18 @@ from runway.codec import unpack
 from runway.exceptions import RunwayError
 from runway.exchange import open_call
 from runway.manifest import Manifest
-from runway.messages import read_by_front, read_by_worker
+from runway.messages import (
+    CancelTasks,
+    Outcome,
+    RunBatch,
+    RunSetup,
+    read_by_front,
+    read_by_worker,
+)
 from runway.model import RunwayModel
 from runway.zmtp import Buffer, Decoder
 
+Message = TypeVar("Message")
 BODY_LIMIT = 1 << 20
 ARENA = np.zeros(1 << 16, np.uint8)
 FRAME_SIZE_BYTES = 2
@@ -80,12 +89,37 @@ PART_HEAD_BYTES = 4
 
 def to_worker(data: bytes) -> None:
     """Frames that reach a worker."""
-    frames_read_by(read_by_worker, frames_of(data))
+    message = read_from(frames_of(data), read_by_worker)
+    if isinstance(message, RunBatch):
+        assert {type(message.batch_id), *(type(task_id) for task_id, _ in message.tasks)} == {int}
+        assert type(message.command) is str
+        assert message.room is None or [type(number) for number in message.room] == [int, int]
+    elif isinstance(message, RunSetup):
+        assert (type(message.generation), type(message.options)) == (int, dict)
+    elif message is not None:
+        assert isinstance(message, CancelTasks)
+        assert all(type(task_id) is int for task_id in message.task_ids)
 
 
 def to_front(data: bytes) -> None:
     """Frames that reach the front."""
-    frames_read_by(read_by_front, frames_of(data))
+    message = read_from(frames_of(data), read_by_front)
+    if message is None:
+        return
+    if message["op"] == "setup_done":
+        assert type(message["generation"]) is int
+        errors = [message["error"]]
+    else:
+        assert (type(message["run_s"]), type(message["lanes"])) == (float, int)
+        assert message["done"] is None or type(message["done"]) is int
+        assert all(type(item.task_id) is int for item in message["items"])
+        errors = [error_of(item) for item in message["items"]]
+    for error in errors:
+        assert error is None or (type(error.code), type(error.message)) == (int, str)
+
+
+def error_of(item: Outcome) -> RunwayError | None:
+    return item.event if isinstance(item.event, RunwayError) else None
 
 
 def stream(data: bytes) -> None:
@@ -96,16 +130,17 @@ def stream(data: bytes) -> None:
         for at in range(0, len(rest), size):
             for frames in decoder.feed(rest[at : at + size]):
                 assert frames
-                frames_read_by(read_by_worker, frames)
+                read_from(frames, read_by_worker)
     except ValueError:  # the connection is closed
         return
 
 
-def frames_read_by(read: Callable[[object], object], frames: Sequence[Buffer]) -> None:
+def read_from(frames: Sequence[Buffer], read: Callable[[object], Message]) -> Message | None:
+    """The message, None if it is one that both ends count and drop."""
     try:
-        read(unpack(frames, look_up))
-    except ValueError:  # what both ends count and drop
-        return
+        return read(unpack(frames, look_up))
+    except ValueError:
+        return None
 
 
 def look_up(offset: int, size: int) -> np.ndarray:

@@ -121,7 +121,19 @@ def test_a_packer_leaves_nothing_for_the_garbage_collector():
 
 @pytest.mark.parametrize("code", [1, 2, 4])
 @pytest.mark.parametrize(
-    "shape", [[[1, 2], 2**40], ["ab", 2**40], [b"ab", 2**40], [-1], [1.5], [True], [None], "ab", 3]
+    "shape",
+    [
+        [[1, 2], 2**40],
+        ["ab", 2**40],
+        [b"ab", 2**40],
+        [-1],
+        [1.5],
+        [True],
+        [None],
+        [1] * 65,
+        "ab",
+        3,
+    ],
 )
 def test_what_is_no_shape_is_an_error_and_takes_no_memory(code, shape):
     place = msgpack.packb(("|u1", shape, b"" if code == 1 else 0))
