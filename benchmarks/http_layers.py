@@ -57,7 +57,7 @@ from runway.asgi import RunwayASGI
 from runway.data_types import any as anything
 from runway.data_types import text  # whose values go out as they are
 from runway.engine import Engine
-from runway.execution import Output
+from runway.invocation import Output
 from runway.http_protocol import RunwayHttpProtocol
 from runway.manifest import Command, Fields, Manifest
 

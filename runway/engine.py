@@ -16,14 +16,8 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from runway.exceptions import InferenceError, RunwayError, SetupError, readable
-from runway.execution import (
-    Invocation,
-    Output,
-    carried,
-    detached,
-    run_command,
-    stream_command,
-)
+from runway.execution import run_command, stream_command
+from runway.invocation import Invocation, Output, carried, detached
 from runway.manifest import Manifest
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from runway.__version__ import __version__
 from runway.compat import strict_sdk
 from runway.engine import Engine
 from runway.exceptions import FAULT, Refusal, RunwayError
-from runway.execution import Invocation, Output
+from runway.invocation import Invocation, Output
 from runway.jsonable import to_json
 from runway.manifest import Command, Manifest
 

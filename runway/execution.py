@@ -1,4 +1,4 @@
-"""The only code that calls an author's functions: setup, commands, generators, batches.
+"""Calls an author's functions: setup, commands and generators; `batches.py` has those with `batch=True`.
 
 Called in the model's thread by `LocalEngine` and by a worker's loop. Nothing here knows of HTTP or sockets.
 """
@@ -7,69 +7,20 @@ from __future__ import annotations
 
 import inspect
 import logging
-import math
-from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import AbstractContextManager, closing, nullcontext
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator, Mapping
+from contextlib import closing, nullcontext
+from dataclasses import dataclass
 from types import GeneratorType
 from typing import Any
 
-import numpy as np
-
-from runway.downloads import FilePolicy, file_session
+from runway.author import files_of, guarded, prepare_output
+from runway.batches import run_batch
+from runway.downloads import FilePolicy
 from runway.exceptions import ENDINGS, InferenceError, RunwayError, SetupError, readable
-from runway.host_copies import to_host
+from runway.invocation import Invocation, Output
 from runway.manifest import Command, Fields
 
 logger = logging.getLogger(__name__)
-LARGEST_EXACT = 1 << 53  # above it a whole number is not the same to all who read JSON
-
-
-@dataclass(slots=True)
-class Output:
-    """One value of a task, ready to travel; `final` ends the task. A stream ends with a final output without value.
-
-    `value` has prepared outputs by name, or is their JSON text (`runway.exchange.with_text`).
-    """
-
-    value: dict[str, Any] | bytes | None
-    progress: float | None = None
-    final: bool = True
-
-
-@dataclass(slots=True)
-class Invocation:
-    """One call of a command: decoded inputs, image formats asked for, and whether every yield is wanted."""
-
-    command: str
-    inputs: dict[str, Any]
-    formats: dict[str, str] = field(default_factory=dict)
-    is_stream: bool = False
-    request_id: str | None = None
-    timeout_s: float | None = None  # instead of the server's, for those who said that they can wait
-
-
-def detached(event: Output | RunwayError) -> Output | RunwayError:
-    """The same outcome in memory of its own, as a model may use that of one answer again for the next."""
-    if isinstance(event, RunwayError) or is_lasting(event):
-        return event
-    return Output(_copied(event.value), event.progress, event.final)
-
-
-def is_lasting(event: Output | RunwayError) -> bool:
-    """Whether nothing that the model still does can change an outcome."""
-    return isinstance(event, RunwayError) or not isinstance(event.value, dict)
-
-
-def _copied(value: Any) -> Any:
-    """A prepared value, its arrays copied; what else is in it nobody can change."""
-    if isinstance(value, np.ndarray):
-        return value.copy()
-    if isinstance(value, dict):
-        return {key: _copied(item) for key, item in value.items()}
-    if isinstance(value, list) and value and isinstance(value[0], (np.ndarray, list, dict)):
-        return [_copied(item) for item in value]
-    return value
 
 
 def run_setup(
@@ -112,7 +63,7 @@ def run_command(
     Raises:
         RunwayError: bad input, or the function raised (500, `InferenceError`).
     """
-    with _files(command, policy):
+    with files_of(command, policy):
         if command.is_batched:
             result = run_batch(command, model, [call])[0]
             if isinstance(result, RunwayError):
@@ -120,7 +71,7 @@ def run_command(
             return result
         returned = _call(command, model, call)
         if not isinstance(returned, GeneratorType):
-            return _prepare(command, returned, call)
+            return prepare_output(command, returned, call)
         last, is_empty = None, True
         with closing(_values(returned)) as values:
             for value in values:
@@ -129,7 +80,7 @@ def run_command(
                     return None
         if is_empty:
             raise InferenceError(f"{command.name} ended without an output")
-        return _prepare(command, last, call)
+        return prepare_output(command, last, call)
 
 
 def stream_command(
@@ -142,7 +93,7 @@ def stream_command(
     Raises:
         RunwayError: bad input, or the function raised (500, `InferenceError`).
     """
-    with _files(command, policy):
+    with files_of(command, policy):
         if command.is_batched:
             output = run_command(command, model, call)
             assert output is not None
@@ -152,25 +103,20 @@ def stream_command(
             values = _values(returned) if isinstance(returned, GeneratorType) else iter([returned])
             with closing(values) if isinstance(values, GeneratorType) else nullcontext():
                 for value in values:
-                    yield _prepare(command, value, call, final=False)
+                    yield prepare_output(command, value, call, final=False)
     yield Output(None)
-
-
-def _files(command: Command, policy: FilePolicy | None) -> AbstractContextManager[Any]:
-    """A session for files that inputs name; nothing for commands whose inputs cannot name any."""
-    return nullcontext() if command.inputs.is_portable else file_session(policy)
 
 
 def _call(command: Command, model: Any, call: Invocation) -> Any:
     assert command.function is not None
-    inputs = _guarded(command.inputs.restore, call.inputs)  # a type may be the author's own
-    return _guarded(command.function, model, inputs)
+    inputs = guarded(command.inputs.restore, call.inputs)  # a type may be the author's own
+    return guarded(command.function, model, inputs)
 
 
 def _values(steps: GeneratorType[Any, Any, Any]) -> Generator[Any, None, None]:
     """What an author's generator yields, and what it returns if that is not None."""
     try:
-        while not isinstance(value := _guarded(_step, steps), _Ended):
+        while not isinstance(value := guarded(_step, steps), _Ended):
             yield value
         if value.returned is not None:
             yield value.returned
@@ -200,128 +146,3 @@ def _close(steps: GeneratorType[Any, Any, Any]) -> None:
         raise
     except BaseException:
         logger.warning("a generator failed as it was closed", exc_info=True)
-
-
-def run_batch(
-    command: Command,
-    model: Any,
-    calls: Sequence[Invocation],
-    policy: FilePolicy | None = None,
-) -> list[Output | RunwayError]:
-    """One output or error a call, in order, from a function with `batch=True`.
-
-    A batch that raises is run again item by item, so that a bad item fails alone.
-    """
-    results: list[Output | RunwayError | None] = [None] * len(calls)
-    with _files(command, policy):
-        inputs: list[dict[str, Any]] = []
-        good: list[int] = []
-        for index, call in enumerate(calls):
-            try:
-                inputs.append(_guarded(command.inputs.restore, call.inputs))
-                good.append(index)
-            except RunwayError as error:
-                results[index] = carried(error)
-        outcomes = _run_items(command, model, inputs, [calls[index] for index in good])
-        for index, outcome in zip(good, outcomes, strict=True):
-            results[index] = outcome
-    return [result for result in results if result is not None]
-
-
-def _run_items(
-    command: Command, model: Any, inputs: list[dict[str, Any]], calls: list[Invocation]
-) -> list[Output | RunwayError]:
-    """Outputs of calls whose inputs are restored."""
-    if not inputs:
-        return []
-    assert command.function is not None
-    try:
-        returned = _checked_list(command, command.function(model, inputs), len(inputs))
-    except WrongLength as error:
-        return [carried(error)] * len(inputs)
-    except ENDINGS:
-        raise
-    except BaseException as error:
-        if len(inputs) == 1:
-            return [_wrapped(error)]
-        alone = (
-            _run_items(command, model, [i], [c])[0] for i, c in zip(inputs, calls, strict=True)
-        )
-        return [detached(outcome) for outcome in alone]
-    returned = to_host(returned, command.outputs.portable_names)
-    return [_outcome(command, item, call) for item, call in zip(returned, calls, strict=True)]
-
-
-class WrongLength(InferenceError):
-    """A batched function did not return one output an input."""
-
-
-def _checked_list(command: Command, returned: Any, expected: int) -> list[Any]:
-    if isinstance(returned, (str, bytes, dict)) or not hasattr(returned, "__len__"):
-        raise WrongLength(
-            f"{command.name} must return a list of {expected} outputs, got {type(returned).__name__}"
-        )
-    if len(returned) != expected:
-        raise WrongLength(
-            f"{command.name}: expected {expected} results, got {len(returned)} for a batch of {expected} inputs"
-        )
-    return list(returned)
-
-
-def _outcome(command: Command, outcome: Any, call: Invocation) -> Output | RunwayError:
-    if isinstance(outcome, RunwayError):
-        return carried(outcome)
-    try:
-        return _prepare(command, outcome, call)
-    except RunwayError as error:
-        return carried(error)
-
-
-def _guarded(function: Callable[..., Any], *arguments: Any) -> Any:
-    """Result of an author's code; whatever it raises becomes a `RunwayError`."""
-    try:
-        return function(*arguments)
-    except (RunwayError, *ENDINGS):
-        raise
-    except BaseException as error:
-        raise InferenceError(readable(error)) from error
-
-
-def _prepare(command: Command, returned: Any, call: Invocation, final: bool = True) -> Output:
-    value, progress = returned, None
-    if type(returned) is tuple:
-        if len(returned) != 2:
-            raise InferenceError(
-                f"{command.name} returned a tuple of {len(returned)}; a tuple means (output, progress)"
-            )
-        value, progress = returned[0], _as_number(returned[1])
-    named = command.named_outputs(value)
-    return Output(_guarded(command.outputs.prepare, named, call.formats), progress, final)
-
-
-def _as_number(progress: Any) -> float | None:
-    """A progress as JSON has numbers; None for anything else, as an answer by HTTP has no progress at all."""
-    if progress is None or (type(progress) is int and abs(progress) < LARGEST_EXACT):
-        return progress
-    try:
-        number = float(progress.item() if hasattr(progress, "item") else progress)
-    except Exception:
-        return None
-    return number if math.isfinite(number) else None
-
-
-def _wrapped(error: BaseException) -> RunwayError:
-    """What `_guarded` would have raised for `error`, with its traceback noted."""
-    if isinstance(error, RunwayError):
-        return carried(error)
-    try:
-        raise InferenceError(readable(error)) from error
-    except InferenceError as wrapped:
-        return carried(wrapped)
-
-
-def carried(error: RunwayError) -> RunwayError:
-    """A copy of `error` that keeps its traceback outside the `except` block that caught it."""
-    from runway.exceptions import from_wire
-
-    return from_wire(error.to_wire())

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from runway import exchange
 from runway.app import HTTP_ERRORS
 from runway.exceptions import RunwayError
-from runway.execution import Invocation, Output
+from runway.invocation import Invocation, Output
 from runway.limits import OverloadedError, bytes_of
 from runway.request_ids import request_id
 

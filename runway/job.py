@@ -16,7 +16,7 @@ import orjson
 from runway import exchange
 from runway.engine import Cancel, Engine
 from runway.exceptions import RunwayError
-from runway.execution import Invocation, Output
+from runway.invocation import Invocation, Output
 
 logger = logging.getLogger(__name__)
 InThread = Callable[[Callable[[], Any]], Awaitable[Any]]

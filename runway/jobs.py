@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from runway import exchange
 from runway.engine import Engine
 from runway.exceptions import Refusal, RunwayError
-from runway.execution import Invocation
+from runway.invocation import Invocation
 from runway.job import RUNNING, InThread, Job
 
 

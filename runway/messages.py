@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from runway.exceptions import RunwayError, from_wire
-from runway.execution import Invocation, Output
+from runway.invocation import Invocation, Output
 
 TaskId = int
 

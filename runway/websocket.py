@@ -19,7 +19,7 @@ import orjson
 from runway import exchange
 from runway.engine import Cancel, Engine
 from runway.exceptions import RunwayError
-from runway.execution import Output
+from runway.invocation import Output
 from runway.request_ids import HEADER, request_id
 
 REMEMBERED_IDS = (

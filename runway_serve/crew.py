@@ -15,7 +15,7 @@ from runway.arena import ArenaRoom
 from runway.begun import BegunCell, cell_path
 from runway.engine import Listener
 from runway.exceptions import RunwayError
-from runway.execution import Invocation
+from runway.invocation import Invocation
 from runway_serve.errors import WorkerLostError
 from runway_serve.link import WorkerLink
 

@@ -15,7 +15,7 @@ from typing import Any
 from runway.arena import ArenaRoom, decode_into
 from runway.engine import Cancel, Engine, Listener
 from runway.exceptions import RunwayError
-from runway.execution import Invocation, Output
+from runway.invocation import Invocation, Output
 from runway.manifest import Manifest
 from runway.messages import CancelTasks
 from runway_serve import tally_records

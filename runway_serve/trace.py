@@ -9,8 +9,8 @@ from typing import Any
 from runway import exchange
 from runway.engine import Listener
 from runway.exceptions import RunwayError
-from runway.execution import Invocation, Output
 from runway.hot import HotExchange
+from runway.invocation import Invocation, Output
 from runway.trace import Marks, TraceFile
 from runway_serve.crew import Task, WorkerEntry
 from runway_serve.dispatcher import Dispatcher

@@ -12,7 +12,8 @@ from typing import Any
 
 from runway.data_types import NoExampleError
 from runway.exceptions import RunwayError
-from runway.execution import Invocation, stream_command
+from runway.execution import stream_command
+from runway.invocation import Invocation
 from runway.manifest import Command
 from runway.model import RunwayModel
 from runway_serve.batching.coalesce.case import Case

@@ -5,27 +5,21 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from functools import partial
 from typing import Any
 
 from runway.arena import Arena, RoomWriter
+from runway.author import files_of
+from runway.batches import call_batch, has_plain_types, lasting, prepared, restored
 from runway.begun import BegunCell, cell_path
 from runway.codec import Packer, unpack
 from runway.downloads import FilePolicy
 from runway.exceptions import RunwayError
 from runway.exchange import with_text
-from runway.execution import (
-    Invocation,
-    Output,
-    carried,
-    detached,
-    is_lasting,
-    run_batch,
-    run_command,
-    stream_command,
-)
+from runway.execution import run_command, stream_command
+from runway.invocation import Invocation, carried, detached, is_lasting
 from runway.manifest import Command
 from runway.messages import (
     CancelTasks,
@@ -41,6 +35,7 @@ from runway.messages import (
 from runway.model import RunwayModel
 from runway.zmtp import Peer
 from runway_serve.batching.coalesce.coalescer import Coalescer
+from runway_serve.workers.ahead import Ahead
 from runway_serve.workers.courier import Courier
 from runway_serve.workers.fronts import Fronts
 from runway_serve.workers.marks import OutputMarks
@@ -92,7 +87,8 @@ class WorkerLoop:
         self._coalescer = Coalescer(lanes, [("log mark", self._marks.read, self._marks.write)])
         self._begun = BegunCell(cell_path(address), create=True)
         self._fronts = Fronts()
-        self._courier = Courier(partial(self._receive, True), self._fronts.interrupt)
+        self._courier = Courier(partial(self._receive, True, True), self._fronts.interrupt)
+        self._ahead = Ahead()
         self._overlap = Overlap()
 
     def run(self, options: Mapping[str, Any], policy: FilePolicy | None = None) -> None:
@@ -118,28 +114,29 @@ class WorkerLoop:
 
     def _handle(self, front: Peer, message: RunBatch | RunSetup) -> None:
         if isinstance(message, RunSetup):
-            self._courier.stop()
-            self._run_setup(front, message.generation, message.options)
-            return
-        self._run_batch(front, message)
+            self._run_setup(front, message)
+        else:
+            self._run_batch(front, message)
         if not self._inbox:  # else it may be the next batch that has lost a call
             self._cancelled.clear()
 
-    def _run_setup(self, front: Peer, generation: int, options: Mapping[str, Any]) -> None:
+    def _run_setup(self, front: Peer, setup: RunSetup) -> None:
+        self._courier.stop()
         error = None
         try:
-            self._model.setup_model(options, self._policy)
+            self._model.setup_model(setup.options, self._policy)
         except RunwayError as raised:
             error = carried(raised)
         else:
             self._coalescer.forget()
             self._warm_up.run_again()
         self._room.open(None)
-        self._send(front, setup_done(generation, error))
+        self._send(front, setup_done(setup.generation, error))
 
     def _run_batch(self, front: Peer, batch: RunBatch) -> None:
         command = self._model.manifest.command(batch.command)
-        tasks = [task for task in batch.tasks if task[0] not in self._cancelled]
+        gone = self._cancelled
+        tasks = [task for task in batch.tasks if task[0] not in gone] if gone else batch.tasks
         if command.is_batched and not any(call.is_stream for _, call in tasks):
             self._run_together(front, batch, command, tasks)
             return
@@ -153,42 +150,42 @@ class WorkerLoop:
         self._send(front, outcomes(done, batch.batch_id, run_s, lanes, self._coalesced()))
 
     def _run_together(
-        self, front: Peer, batch: RunBatch, command: Command, tasks: list[Task]
+        self, front: Peer, batch: RunBatch, command: Command, tasks: Sequence[Task]
     ) -> None:
         """Call a function that takes lists. Its answers are sent before the next call, or beside it."""
         calls = [call for _, call in tasks]
         self._begun.write(tasks[0][0] if tasks else 0)
         self._marks.begin(calls)
         began = self._overlap.begin()
-        results = run_batch(command, self._model.model, calls, self._policy)
-        ended = time.perf_counter()
+        with files_of(command, self._policy):
+            given = self._ahead.take(batch, len(tasks)) or restored(command, calls)
+            returned = call_batch(command, self._model.model, given, calls)
+            ended = time.perf_counter()
+            if not has_plain_types(command):
+                returned = prepared(command, returned, calls)
         self._marks.end()
         if self._courier.stop():
             self._overlap.note_delivered(self._courier.delivered_at)
-        run_s = ended - began
-        is_long = run_s >= SHORTEST_S
+        is_long = ended - began >= SHORTEST_S
         may_overlap = is_long and batch.room is None and self._overlap.is_wanted(command.name)
         if may_overlap and self._has_next():
-            results = [detached(result) for result in results]
-            answer = partial(self._answer, front, batch, command, tasks, results, run_s)
+            left = lasting(command, returned, calls)
+            answer = partial(self._answer, front, batch, tasks, left, ended - began)
             self._courier.start(answer)
             self._overlap.note(Ran(command.name, len(tasks), began, ended))
             return
-        self._answer(front, batch, command, tasks, results, run_s)
-        delivered = time.perf_counter()
-        ran = Ran(command.name, len(tasks), began, ended, delivered)
+        results = prepared(command, returned, calls)
+        self._answer(front, batch, tasks, results, time.perf_counter() - began)
+        ran = Ran(command.name, len(tasks), began, ended, time.perf_counter())
         self._overlap.note(ran if is_long and self._has_next() else None)
 
     def _answer(
-        self,
-        front: Peer,
-        batch: RunBatch,
-        command: Command,
-        tasks: list[Task],
-        results: list[Output | RunwayError],
-        run_s: float,
+        self, front: Peer, batch: RunBatch, tasks: Sequence[Task], returned: list[Any], run_s: float
     ) -> None:
+        """Prepare what is not prepared yet, and send it; in whichever thread has the socket."""
+        command = self._model.manifest.command(batch.command)
         self._room.open(batch.room)
+        results = prepared(command, returned, [call for _, call in tasks])
         done = [
             Outcome(task_id, with_text(command, result, call.formats))
             for (task_id, call), result in zip(tasks, results, strict=True)
@@ -205,7 +202,9 @@ class WorkerLoop:
             return None
         return Coalesced(news.sizes, news.alone, news.checks, news.fallbacks)
 
-    def _run_side_by_side(self, front: Peer, command: Command, tasks: list[Task]) -> list[Outcome]:
+    def _run_side_by_side(
+        self, front: Peer, command: Command, tasks: Sequence[Task]
+    ) -> list[Outcome]:
         """The outcomes of calls, less those that were sent as other calls still ran.
 
         Calls begin in order, so that the begun cell tells which have begun. The model may use the memory of an answer
@@ -272,8 +271,11 @@ class WorkerLoop:
             return Outcome(task_id, carried(error))
         return None
 
-    def _receive(self, block: bool) -> bool:
-        """Take what has arrived; cancellations count at once, the rest waits in the inbox. Whether something does."""
+    def _receive(self, block: bool, is_ahead: bool = False) -> bool:
+        """Take what has arrived; cancellations count at once, the rest waits in the inbox. Whether something does.
+
+        `is_ahead`: the model runs meanwhile, and the inputs of a batch may be restored for when it has ended.
+        """
         for front, frames in self._fronts.receive(block):
             try:
                 message = read_by_worker(unpack(frames, self._look_up))
@@ -282,8 +284,10 @@ class WorkerLoop:
                 continue
             if isinstance(message, CancelTasks):
                 self._cancelled.update(message.task_ids)
-            else:
-                self._inbox.append((front, message))
+                continue
+            if is_ahead and isinstance(message, RunBatch):
+                self._ahead.prepare(self._model.manifest.command(message.command), message)
+            self._inbox.append((front, message))
         return bool(self._inbox)
 
     def _send(self, front: Peer, message: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from typing import TextIO
 
-from runway.execution import Invocation
+from runway.invocation import Invocation
 from runway_serve.workers.output import END, START
 
 

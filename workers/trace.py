@@ -8,7 +8,7 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import Any
 
-from runway.execution import Invocation
+from runway.invocation import Invocation
 from runway.messages import Outcome, RunBatch, TaskId
 from runway.trace import Marks, TraceFile, trace_file
 from runway.zmtp import Peer

@@ -14,9 +14,11 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
+from runway.batches import run_batch
 from runway.data_types import NoExampleError, is_portable
 from runway.exceptions import RunwayError
-from runway.execution import Invocation, Output, run_batch, run_command, stream_command
+from runway.execution import run_command, stream_command
+from runway.invocation import Invocation, Output
 from runway.manifest import Command
 from runway.model import RunwayModel
 from runway_serve.workers.warmup_file import AUTO, WarmUpRequest, read_requests

@@ -13,7 +13,7 @@ from PIL import Image
 
 from runway.codec import Packer
 from runway.exceptions import InferenceError
-from runway.execution import Invocation, Output
+from runway.invocation import Invocation, Output
 from runway.messages import (
     CancelTasks,
     Coalesced,

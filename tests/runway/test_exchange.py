@@ -8,7 +8,7 @@ import pytest
 from runway.data_types import any as anything
 from runway.data_types import image, text, vector
 from runway.exchange import SHORT_BYTES, Call, with_text
-from runway.execution import Output
+from runway.invocation import Output
 from runway.manifest import Command, Fields
 
 SHORT = {

@@ -5,17 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from runway.batches import run_batch
 from runway.data_types import number, text, vector
 from runway.exceptions import InferenceError, InvalidArgumentError, MissingOptionError, SetupError
-from runway.execution import (
-    Invocation,
-    Output,
-    detached,
-    run_batch,
-    run_command,
-    run_setup,
-    stream_command,
-)
+from runway.execution import run_command, run_setup, stream_command
+from runway.invocation import Invocation, Output, detached
 from runway.manifest import Command, Fields
 
 

@@ -7,11 +7,12 @@ import sys
 import numpy as np
 import pytest
 
-from runway import execution
+from runway import batches
+from runway.batches import run_batch
 from runway.data_types import BaseType, number, vector
 from runway.data_types import any as anything
-from runway.execution import Invocation, run_batch
 from runway.host_copies import CudaCopies, gather, to_host
+from runway.invocation import Invocation
 from runway.manifest import Command, Fields
 
 torch = pytest.importorskip("torch")
@@ -197,7 +198,7 @@ CALLS = [Invocation("c", {"x": x}) for x in (1, 2, 3, 4)]
 def test_a_batch_answers_as_if_each_output_had_been_fetched_alone(monkeypatch):
     copies = CountedCopies()
     monkeypatch.setattr(
-        execution, "to_host", lambda outputs, names: gather(outputs, names, is_tensor, copies)
+        batches, "to_host", lambda outputs, names: gather(outputs, names, is_tensor, copies)
     )
 
     check(run_batch(batch_of("cpu"), None, CALLS), "cpu")

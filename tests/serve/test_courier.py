@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,7 +15,7 @@ import requests
 from tests.serve.test_look_ahead import counts, wait_for
 from tests.serving import Served, serve
 from tests.trust.conftest import worker_pids
-from tests.trust.kinds import wait_for_workers
+from tests.trust.kinds import metric, wait_for_workers
 
 FULL = 4  # what a batch of "work" holds
 
@@ -116,6 +117,24 @@ def test_a_bad_call_fails_alone(server):
     assert [code == 500 for code in codes] == [n < 0 for n in numbers]
 
 
+def test_a_client_that_leaves_costs_nobody_elses_answer(server):
+    def is_right(n: int) -> bool:
+        body = f'{{"n": {n}}}'.encode()
+        head = f"POST /work HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+        if n % 5 == 0:
+            with socket.create_connection(("127.0.0.1", server.port)) as leaves:
+                leaves.sendall(head + body)
+            return True
+        answer = server.session.post(f"{server.url}/work", json={"n": n}, timeout=60)
+        return set(answer.json()["numbers"]) == {n}
+
+    with ThreadPoolExecutor(24) as pool:
+        right = list(pool.map(is_right, range(1000)))
+
+    assert right.count(False) == 0
+    assert has_courier(server)
+
+
 def test_a_setup_between_batches_counts_from_then_on(server):
     def numbers(n: int) -> set[float]:
         answer = server.session.post(f"{server.url}/work", json={"n": n}, timeout=60)
@@ -143,12 +162,11 @@ def test_a_killed_worker_costs_what_it_had_begun_and_nothing_runs_twice(script, 
 
         with ThreadPoolExecutor(24) as pool:
             calls = [pool.submit(answer, n) for n in range(1000, 4000)]
-            for share in (0.2, 0.4, 0.6):
+            for count, share in enumerate((0.2, 0.4, 0.6), 1):
                 wait_for(lambda s=share: sum(c.done() for c in calls) > s * len(calls), 60)
-                killed = min(worker_pids(server))
-                os.kill(killed, signal.SIGKILL)
-                # the next one is not killed before this one is replaced, or there might be none
-                wait_for(lambda pid=killed: len(worker_pids(server) - {pid}) == 2, 60)
+                os.kill(min(worker_pids(server)), signal.SIGKILL)
+                # the next one is not killed before the front has this one's successor, or it might have none
+                wait_for(lambda n=count: metric(server, "runway_worker_restarts_total") == n, 60)
                 wait_for_workers(server, 2)
             results = [call.result() for call in calls]
 

@@ -6,7 +6,7 @@ from time import perf_counter
 
 import pytest
 
-from runway.execution import Invocation
+from runway.invocation import Invocation
 from runway.messages import Coalesced
 from runway_serve.crew import Task
 from runway_serve.tallies import FINEST_S, CommandTally, Durations, Tallies

@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager
 import pytest
 
 from runway.codec import Packer, unpack
-from runway.execution import Output
+from runway.invocation import Output
 from runway.messages import CancelTasks, Outcome, outcomes
 from runway.zmtp import Peer, opening
 from runway_serve.link import WorkerLink

@@ -1,0 +1,25 @@
+"""Inputs that a courier restored while the model ran, for the batch that comes next."""
+
+from __future__ import annotations
+
+from runway.batches import Given, has_plain_types, restored
+from runway.manifest import Command
+from runway.messages import RunBatch
+
+
+class Ahead:
+    """`prepare` is the courier's, `take` the model's thread's; either does one thing with what they share."""
+
+    def __init__(self) -> None:
+        self._ready: tuple[RunBatch, Given] | None = None
+
+    def prepare(self, command: Command, batch: RunBatch) -> None:
+        """Restore the inputs of a batch, unless that may be a matter of the author's own types."""
+        if command.is_batched and has_plain_types(command):
+            self._ready = batch, restored(command, [call for _, call in batch.tasks])
+
+    def take(self, batch: RunBatch, count: int) -> Given | None:
+        """The inputs of a batch's calls; None if there are none, or one of the calls was cancelled since."""
+        ready = self._ready
+        is_it = ready is not None and ready[0] is batch and len(ready[1]) == count
+        return ready[1] if ready is not None and is_it else None
