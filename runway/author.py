@@ -9,7 +9,7 @@ from typing import Any
 
 from runway.downloads import FilePolicy, file_session
 from runway.exceptions import ENDINGS, InferenceError, RunwayError, readable
-from runway.invocation import Invocation, Output, carried
+from runway.invocation import Invocation, Output
 from runway.manifest import Command
 
 LARGEST_EXACT = 1 << 53  # above it a whole number is not the same to all who read JSON
@@ -52,13 +52,3 @@ def _as_number(progress: Any) -> float | None:
     except Exception:
         return None
     return number if math.isfinite(number) else None
-
-
-def failure_of(error: BaseException) -> RunwayError:
-    """What `guarded` would have raised for `error`, with its traceback noted."""
-    if isinstance(error, RunwayError):
-        return carried(error)
-    try:
-        raise InferenceError(readable(error)) from error
-    except InferenceError as wrapped:
-        return carried(wrapped)

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from runway.author import failure_of, files_of, guarded, prepare_output
+from runway.author import files_of, guarded, prepare_output
 from runway.downloads import FilePolicy
-from runway.exceptions import ENDINGS, InferenceError, RunwayError
+from runway.exceptions import InferenceError, RunwayError
 from runway.host_copies import to_host
 from runway.invocation import Invocation, Output, carried, detached
 from runway.manifest import Command
@@ -108,16 +108,11 @@ def _copied(value: Any) -> Any:
 def _called(command: Command, model: Any, given: Given, calls: Sequence[Invocation]) -> list[Any]:
     if not given:
         return []
-    assert command.function is not None
     try:
-        returned = _checked_list(command, command.function(model, given), len(given))
-    except WrongLength as error:
-        return [carried(error)] * len(given)
-    except ENDINGS:
-        raise
-    except BaseException as error:
-        if len(given) == 1:
-            return [failure_of(error)]
+        returned = guarded(_listed, command, model, given)
+    except RunwayError as error:
+        if len(given) == 1 or isinstance(error, WrongLength):
+            return [carried(error)] * len(given)
         return [_alone(command, model, item, call) for item, call in zip(given, calls, strict=True)]
     return to_host(returned, command.outputs.portable_names)
 
@@ -132,7 +127,9 @@ class WrongLength(InferenceError):
     """A batched function did not return one output an input."""
 
 
-def _checked_list(command: Command, returned: Any, expected: int) -> list[Any]:
+def _listed(command: Command, model: Any, given: Given) -> list[Any]:
+    assert command.function is not None
+    returned, expected = command.function(model, given), len(given)
     if isinstance(returned, (str, bytes, dict)) or not hasattr(returned, "__len__"):
         raise WrongLength(
             f"{command.name} must return a list of {expected} outputs, got {type(returned).__name__}"

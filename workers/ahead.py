@@ -21,5 +21,6 @@ class Ahead:
     def take(self, batch: RunBatch, count: int) -> Given | None:
         """The inputs of a batch's calls; None if there are none, or one of the calls was cancelled since."""
         ready = self._ready
-        is_it = ready is not None and ready[0] is batch and len(ready[1]) == count
-        return ready[1] if ready is not None and is_it else None
+        if ready is None or ready[0] is not batch or len(ready[1]) != count:
+            return None
+        return ready[1]

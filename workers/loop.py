@@ -170,8 +170,11 @@ class WorkerLoop:
         may_overlap = is_long and batch.room is None and self._overlap.is_wanted(command.name)
         if may_overlap and self._has_next():
             left = lasting(command, returned, calls)
-            answer = partial(self._answer, front, batch, tasks, left, ended - began)
-            self._courier.start(answer)
+            self._courier.start(
+                lambda: self._answer(
+                    front, batch, tasks, prepared(command, left, calls), ended - began
+                )
+            )
             self._overlap.note(Ran(command.name, len(tasks), began, ended))
             return
         results = prepared(command, returned, calls)
@@ -180,12 +183,10 @@ class WorkerLoop:
         self._overlap.note(ran if is_long and self._has_next() else None)
 
     def _answer(
-        self, front: Peer, batch: RunBatch, tasks: Sequence[Task], returned: list[Any], run_s: float
+        self, front: Peer, batch: RunBatch, tasks: Sequence[Task], results: list[Any], run_s: float
     ) -> None:
-        """Prepare what is not prepared yet, and send it; in whichever thread has the socket."""
         command = self._model.manifest.command(batch.command)
         self._room.open(batch.room)
-        results = prepared(command, returned, [call for _, call in tasks])
         done = [
             Outcome(task_id, with_text(command, result, call.formats))
             for (task_id, call), result in zip(tasks, results, strict=True)
