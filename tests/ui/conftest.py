@@ -97,3 +97,13 @@ def photo(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("pictures") / "quarters.png"
     picture.save(path)
     return path
+
+
+@pytest.fixture
+def painter(open_screen, photo):
+    """The command with every type, with all it needs but the map."""
+    screen = open_screen("everything")
+    screen.give_picture("picture", photo)
+    screen.field("anything").locator("textarea").fill("1")
+    screen.page.locator(".painter canvas").scroll_into_view_if_needed()
+    return screen

@@ -101,7 +101,7 @@ class Screen:
         self.page.wait_for_selector(".outputs[aria-busy=false]")
 
     def inputs(self) -> dict[str, Any]:
-        """What a run would send, read from the code that the API panel copies."""
+        """What a run would send, read from the code that the API panel copies once all values are made."""
         panel = self.page.locator(".api-panel")
         if panel.get_attribute("open") is None:
             panel.locator("summary").click()
@@ -111,13 +111,6 @@ class Screen:
         while not text:
             text = self.page.evaluate("() => navigator.clipboard.readText()")
         return json.loads(text.partition("<<'JSON'\n")[2].removesuffix("\nJSON"))
-
-    def settled_inputs(self) -> dict[str, Any]:
-        """The same, once nothing is being encoded or restored any more."""
-        before = self.inputs()
-        while (now := self.inputs()) != before:
-            before = now
-        return now
 
     def shown(self) -> dict[str, Any]:
         """Outputs on screen, exported as JSON by the page itself."""

@@ -50,7 +50,7 @@ export function connect(path, query = {}) {
 
 // Path on the server of an uploaded file; `unpack` makes it the folder in a tar archive.
 export async function upload(blob, name, unpack) {
-	const query = new URLSearchParams({ name, ...(unpack ? { unpack: "1" } : {}) });
+	const query = new URLSearchParams({ name, ...(unpack && { unpack: "1" }) });
 	return (await ask(`ui/files?${query}`, { body: blob })).path;
 }
 

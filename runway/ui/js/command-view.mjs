@@ -21,13 +21,13 @@ export function CommandView({ session }) {
 	useListener(window, "keydown", key, [session]);
 
 	const picture = pictureIn(ofKind(command.inputs, "image"), values);
-	const field = (type, index, isLarge) => html`
+	const field = (type, isLarge) => html`
 		<${Field} key=${type.name} idPrefix="input" type=${type} value=${values[type.name]} error=${errors[type.name]}
 			context=${{ session, picture, isLarge, takesPaste: type.name === session.get().feed }}
 			onChange=${(value) => session.setValue(type.name, value)} />
 	`;
 	// A source that fills one input leaves the others to be set by hand.
-	const feeds = View && ["camera", "video"].includes(source) ? session.get().feed : null;
+	const feeds = ["camera", "video"].includes(source) ? session.get().feed : null;
 	const shown = stage.filter((type) => type.name !== feeds);
 	const hasOptions = options.length > 0;
 	return html`
@@ -36,13 +36,13 @@ export function CommandView({ session }) {
 			<section class="card input-card" aria-labelledby="input-title">
 				<div class="card-head"><h2 id="input-title">Input</h2><${SourceBar} session=${session} /></div>
 				${View && html`<${View} session=${session} />`}
-				<div class="stage stage-${Math.min(2, shown.length)}">${shown.map((type, index) => field(type, index, true))}</div>
+				<div class="stage stage-${Math.min(2, shown.length)}">${shown.map((type) => field(type, true))}</div>
 				${!hasOptions && html`<${RunBar} session=${session} />`}
 			</section>
 			<${OutputCard} session=${session} />
 			${hasOptions && html`<aside class="card options-card" aria-labelledby="options-title">
 				<div class="card-head"><h2 id="options-title">Inference options</h2></div>
-				<div class="options">${options.map((type, index) => field(type, index, false))}</div>
+				<div class="options">${options.map((type) => field(type, false))}</div>
 				<${RunBar} session=${session} />
 			</aside>`}
 		</div>

@@ -6,8 +6,7 @@ let lastId = 0;
 
 // One answered call: what went in, what came out, when, how long it took.
 export function makeEntry({ inputs, outputs, ms, label = "", frames = [] }) {
-	const size = weigh(inputs) + weigh(outputs) + frames.reduce((sum, frame) => sum + weigh(frame), 0);
-	return { id: (lastId += 1), at: new Date(), inputs, outputs, ms, label, frames, size };
+	return { id: (lastId += 1), at: new Date(), inputs, outputs, ms, label, frames, size: weigh([inputs, outputs, frames]) };
 }
 
 export function remember(history, entry, limit) {
@@ -21,7 +20,8 @@ export function remember(history, entry, limit) {
 	return kept;
 }
 
-function weigh(value) {
+// Characters of a value, about.
+export function weigh(value) {
 	if (typeof value === "string") return value.length;
 	if (Array.isArray(value)) return value.reduce((sum, item) => sum + weigh(item), 8);
 	if (value && typeof value === "object") return weigh(Object.values(value));

@@ -54,10 +54,10 @@ export function stream(command, inputs, { signal, onOutput }) {
 		const stop = () => {
 			jobs.delete(id);
 			if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ type: "cancel", id }));
-			reject(new DOMException("cancelled", "AbortError"));
+			reject(signal.reason);
 		};
 		jobs.set(id, { onOutput, succeed: resolve, fail: reject });
-		signal?.addEventListener("abort", stop, { once: true });
+		signal.addEventListener("abort", stop, { once: true });
 		socket.send(JSON.stringify({ type: "submit", command, inputData: inputs, id }));
 	});
 }

@@ -1,9 +1,11 @@
 // What a reload brings back: view and small values in the address, large ones in the browser's database.
 import { ROOT } from "./api.mjs";
+import { atMost } from "./store.mjs";
 
 const MAX_IN_ADDRESS = 1200; // characters of one value; longer ones would make addresses nobody can send
 const STORE = "values";
-
+const KEEP_EVERY_MS = 400; // typing should not write the database at every key
+const unkept = new Map();
 let database = null;
 
 function opened() {
@@ -22,15 +24,22 @@ function answered(request) {
 
 async function withStore(mode, use) {
 	database ??= opened();
-	const db = await database; // barred in some private windows: large values are then forgotten
-	return db && answered(use(db.transaction(STORE, mode).objectStore(STORE)));
+	const change = (await database)?.transaction(STORE, mode); // barred in some private windows: large values are then forgotten
+	const done = change && answered(use(change.objectStore(STORE)));
+	change?.commit(); // now: the page may be gone before the browser does it by itself
+	return done;
 }
 
 // Keeps a value that is too large for the address; forgets the one before if it is small now.
 export function keepLarge(view, name, value) {
-	const key = `${view}/${name}`;
-	return withStore("readwrite", (store) => (isLarge(value) ? store.put(value, key) : store.delete(key)));
+	unkept.set(`${view}/${name}`, value);
+	keepAll();
 }
+
+const keepAll = atMost(() => {
+	for (const [key, value] of unkept) withStore("readwrite", (store) => (isLarge(value) ? store.put(value, key) : store.delete(key)));
+	unkept.clear();
+}, KEEP_EVERY_MS);
 
 // The values kept for inputs or options, by their names.
 export async function recallAll(view, types) {
@@ -65,6 +74,6 @@ export function addressOf(view, values) {
 }
 
 function isLarge(value) {
-	if (typeof value === "string") return value.length > MAX_IN_ADDRESS; // pictures: not worth another copy
-	return (JSON.stringify(value)?.length ?? 0) > MAX_IN_ADDRESS;
+	const text = typeof value === "string" ? value : JSON.stringify(value); // pictures: not worth another copy
+	return text?.length > MAX_IN_ADDRESS;
 }

@@ -1,12 +1,13 @@
 // The model as the page knows it: manifest, status, setup, and a session for each command.
 import { ask } from "./api.mjs";
+import { made } from "./making.mjs";
 import { addressOf, keepLarge, readAddress, recallAll } from "./memory.mjs";
 import { Session } from "./session.mjs";
-import { createStore } from "./store.mjs";
-import { failureOf, firstValues } from "./types.mjs";
+import { atMost, createStore } from "./store.mjs";
+import { failureOf, firstValues, given } from "./types.mjs";
 
 const RETRY_MS = 1000;
-const ADDRESS_AFTER_MS = 250; // browsers refuse more than some 100 changes of the address in half a minute
+const ADDRESS_EVERY_MS = 250; // browsers refuse more than some 100 changes of the address in half a minute
 export const SETUP = "setup view"; // no command may hold two words and be taken for it: see `viewName`
 
 const FRESH = { isRunning: false, began: 0, failure: null, errors: {}, isDone: false };
@@ -21,8 +22,7 @@ export const model = createStore({
 });
 
 const sessions = new Map();
-const given = readAddress();
-let addressTimer = null;
+const start = readAddress();
 
 // In the address a command stands with a slash before its name, so that one called "setup" is no view.
 const addressName = (view) => (view === SETUP ? "setup" : `run/${view}`);
@@ -31,9 +31,9 @@ const viewName = (name) => (name.startsWith("run/") ? name.slice(4) : SETUP);
 export function session(name) {
 	if (!sessions.has(name)) {
 		const command = model.get().meta.commands.find((one) => one.name === name);
-		const made = new Session(command, given.view === addressName(name) ? given.values : {});
-		made.follow(writeAddressSoon);
-		sessions.set(name, made);
+		const fresh = new Session(command, start.view === addressName(name) ? start.values : {});
+		fresh.follow(writeAddressSoon);
+		sessions.set(name, fresh);
 	}
 	return sessions.get(name);
 }
@@ -55,13 +55,13 @@ export async function load() {
 }
 
 function startView(meta) {
-	const view = given.view && viewName(given.view);
+	const view = start.view && viewName(start.view);
 	return view === SETUP || meta.commands.some((command) => command.name === view) ? view : null;
 }
 
 async function startOptions(types) {
 	const kept = await recallAll(SETUP, types);
-	return { ...firstValues(types), ...kept, ...(viewName(given.view) === SETUP ? given.values : {}) };
+	return { ...firstValues(types), ...kept, ...(viewName(start.view) === SETUP ? start.values : {}) };
 }
 
 export function show(view) {
@@ -79,10 +79,10 @@ export function setOption(name, value) {
 }
 
 export async function setUp() {
-	const { options, meta } = model.get();
-	const sent = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined && value !== null));
 	model.set({ setup: { ...FRESH, isRunning: true, began: performance.now() } });
-	const told = await ask("setup", { json: sent }).then(() => ({ isDone: true }), (error) => failureOf(error, meta.options));
+	await made();
+	const { options, meta } = model.get();
+	const told = await ask("setup", { json: given(meta.options, options) }).then(() => ({ isDone: true }), (error) => failureOf(error, meta.options));
 	model.set({ setup: { ...FRESH, ...told } });
 	await refreshStatus();
 	if (told.isDone && meta.commands.length) show(meta.commands[0].name);
@@ -99,13 +99,9 @@ export async function refreshStatus() {
 // An address that somebody typed or went back to; our own writing of it does not come here.
 addEventListener("hashchange", () => location.reload());
 
-function writeAddressSoon() {
-	if (addressTimer) return;
-	addressTimer = setTimeout(() => {
-		addressTimer = null;
-		const { view, options } = model.get();
-		const state = view === SETUP ? null : session(view).get();
-		const values = state ? { ...state.values, "~source": state.source } : options;
-		history.replaceState(null, "", addressOf(addressName(view), values));
-	}, ADDRESS_AFTER_MS);
-}
+const writeAddressSoon = atMost(() => {
+	const { view, options } = model.get();
+	const state = view === SETUP ? null : session(view).get();
+	const values = state ? { ...state.values, "~source": state.source } : options;
+	history.replaceState(null, "", addressOf(addressName(view), values));
+}, ADDRESS_EVERY_MS);

@@ -27,6 +27,20 @@ export function useStore(store) {
 	return store.get();
 }
 
+// A function that does `use` at once, and then no sooner than `ms` later; wishes meanwhile are one.
+export function atMost(use, ms) {
+	let [timer, isWanted] = [null, false];
+	return function wish() {
+		isWanted = timer !== null;
+		if (isWanted) return;
+		timer = setTimeout(() => {
+			timer = null;
+			if (isWanted) wish();
+		}, ms);
+		use();
+	};
+}
+
 // A text in the browser's storage. Where that is full or barred it lasts until the page is left.
 export const stored = (storage, key) => ({
 	read() {

@@ -39,15 +39,15 @@ const FIRST_VALUES = {
 };
 
 // The value a control starts with; undefined means "not given".
-export function firstValue(type) {
-	if (type.default !== undefined && type.default !== null) return type.default;
-	return FIRST_VALUES[type.type]?.(type);
-}
+export const firstValue = (type) => type.default ?? FIRST_VALUES[type.type]?.(type);
 
 export const firstValues = (types) => Object.fromEntries(types.map((type) => [type.name, firstValue(type)]));
 
+// Values as they are sent: those not given stay away.
+export const given = (types, values) => Object.fromEntries(types.map(({ name }) => [name, values[name]]).filter(([, value]) => value != null));
+
 // Types without a default have to be given; `file` and `vector` may stay away.
-export const isRequired = (type) => isVisual(type) || isPlace(type) || type.type === "any" || type.type === "array";
+export const isRequired = (type) => isVisual(type) || isPlace(type) || ["any", "array"].includes(type.type);
 
 export const WANTED = {
 	image: "Choose a picture first.",

@@ -1,5 +1,6 @@
 // A file or directory: uploaded, or named by a path on the server or an address.
 import { upload } from "../api.mjs";
+import { making } from "../making.mjs";
 import { tar } from "../media/tar.mjs";
 import { FileButton, dropTarget, html, refused, useState } from "../parts.mjs";
 
@@ -8,7 +9,7 @@ export function FileControl({ id, type, value, onChange, errorId }) {
 	const [isBusy, setBusy] = useState(false);
 	const isFolder = Boolean(type.isDirectory);
 
-	const send = async (files) => {
+	const send = (files) => making(async () => {
 		setBusy(true);
 		try {
 			const name = isFolder ? `${files[0].path.split("/")[0] || "folder"}.tar` : files[0].file.name;
@@ -19,7 +20,7 @@ export function FileControl({ id, type, value, onChange, errorId }) {
 			setSent({ problem: error.message });
 		}
 		setBusy(false);
-	};
+	});
 	const write = (event) => {
 		setSent(null);
 		onChange(event.target.value || undefined);

@@ -1,4 +1,5 @@
 // A picture: chosen, dropped, pasted or taken by a source; adjusted before it is sent.
+import { making } from "../making.mjs";
 import { AS_IT_IS, editFor } from "../media/fit.mjs";
 import { blobOf, prepare } from "../media/pictures.mjs";
 import { Adjust } from "./adjust.mjs";
@@ -37,9 +38,9 @@ export function ImageControl({ type, value, onChange, errorId, context }) {
 	};
 	const change = (wanted, blob = original()) => {
 		setEdit(wanted);
-		make(blob, wanted);
+		making(() => make(blob, wanted));
 	};
-	const take = (blob) => blob && change({ ...edit, crop: null }, blob);
+	const take = (blob) => change({ ...edit, crop: null }, blob);
 
 	const paste = (event) => {
 		const blob = [...(event.clipboardData?.files ?? [])].find(isImage);

@@ -1,6 +1,8 @@
 // A map of labels: painted over a picture, filled, imported. Sent as a PNG in the labels' colours.
+import { making } from "../making.mjs";
+import { AS_IT_IS } from "../media/fit.mjs";
 import { LabelMap, isGrey } from "../media/label-map.mjs";
-import { dataUri, loadImage } from "../media/pictures.mjs";
+import { loadImage, prepare } from "../media/pictures.mjs";
 import { arrowStep, bound, dragging, percent, placeIn } from "../places.mjs";
 import { title } from "../types.mjs";
 import { Button, FileButton, IconButton, NumberField, Slider, Swatch, html, useEffect, useRef, useState } from "../parts.mjs";
@@ -8,7 +10,7 @@ import { Button, FileButton, IconButton, NumberField, Slider, Swatch, html, useE
 const SIZE = 512; // pixels a side where the type declares none
 const TOOLS = ["brush", "fill", "eraser"];
 
-const firstSize = (type) => [type.width ?? Math.min(SIZE, type.maxWidth ?? SIZE), type.height ?? Math.min(SIZE, type.maxHeight ?? SIZE)];
+const firstSide = (exact, most = SIZE) => exact ?? Math.min(SIZE, most);
 
 export function SegmentationControl({ id, type, value, onChange, context }) {
 	const canvas = useRef(null);
@@ -38,10 +40,8 @@ export function SegmentationControl({ id, type, value, onChange, context }) {
 	};
 	const send = () => {
 		redraw((count) => count + 1); // the buttons of undo and redo
-		canvas.current.toBlob(async (blob) => {
-			sent.current = await dataUri(blob);
-			onChange(sent.current);
-		}, "image/png");
+		sent.current = canvas.current.toDataURL(); // at once, or a run would send the map before this stroke
+		onChange(sent.current);
 	};
 	const clear = () => {
 		map.current.pixels.fill(background);
@@ -59,7 +59,7 @@ export function SegmentationControl({ id, type, value, onChange, context }) {
 	const importPicture = async (uri, { isMarked = true } = {}) => {
 		const image = await loadImage(uri);
 		const [width, height] = [image.naturalWidth, image.naturalHeight];
-		const reader = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
+		const reader = new OffscreenCanvas(width, height).getContext("2d");
 		reader.drawImage(image, 0, 0);
 		const { data } = reader.getImageData(0, 0, width, height);
 		if (isMarked && map.current.width === width && map.current.height === height) map.current.mark();
@@ -72,10 +72,11 @@ export function SegmentationControl({ id, type, value, onChange, context }) {
 		redraw((count) => count + 1);
 	};
 
+	const isOurs = value === sent.current; // asked now: another may be sent before the effect runs
 	useEffect(() => {
-		if (!map.current) begin(...firstSize(type));
+		if (!map.current) begin(firstSide(type.width, type.maxWidth), firstSide(type.height, type.maxHeight));
 		if (value === undefined) clear();
-		else if (value !== sent.current) {
+		else if (!isOurs) {
 			sent.current = value;
 			importPicture(value, { isMarked: false }).catch(() => {});
 		}
@@ -164,5 +165,5 @@ export function SegmentationControl({ id, type, value, onChange, context }) {
 }
 
 const PictureButton = ({ text, name, onTake }) => html`
-	<${FileButton} icon="image" text=${text} accept="image/*" data-upload=${name} onFiles=${async ([{ file }]) => onTake(await dataUri(file))} />
+	<${FileButton} icon="image" text=${text} accept="image/*" data-upload=${name} onFiles=${([{ file }]) => making(async () => onTake(await prepare(file, AS_IT_IS)))} />
 `;

@@ -1,5 +1,4 @@
 // A square grid of random points, the handle between them is the vector. They can show what the model makes of them.
-import { call } from "../api.mjs";
 import { inGrid, sample } from "../media/vectors.mjs";
 import { arrowStep, bound, dragging, percent, placeIn, spoken } from "../places.mjs";
 import { ofKind } from "../types.mjs";
@@ -8,7 +7,7 @@ import { Button, Choice, html, useEffect, useMemo, useRef, useState } from "../p
 const SIDES = [2, 3, 4, 5];
 const STEP = 0.025; // of the side, for an arrow key
 
-export function VectorGrid({ type, onChange, context }) {
+export function VectorGrid({ type, onChange, context: { session } }) {
 	const [turn, setTurn] = useState(0); // another one gives new anchors
 	const [side, setSide] = useState(3);
 	const [at, setAt] = useState([0.5, 0.5]);
@@ -18,7 +17,7 @@ export function VectorGrid({ type, onChange, context }) {
 	const held = useRef(null);
 	const abort = useRef(null);
 	const anchors = useMemo(() => Array.from({ length: side * side }, () => sample(type)), [turn, side, type]);
-	const picture = context.session && ofKind(context.session.command.outputs, "image")[0]?.name;
+	const picture = session && ofKind(session.command.outputs, "image")[0]?.name;
 
 	useEffect(() => {
 		setPictures({});
@@ -41,12 +40,12 @@ export function VectorGrid({ type, onChange, context }) {
 		setBusy(true);
 		try {
 			for (const [index, values] of anchors.entries()) {
-				const inputs = context.session.inputs({ [type.name]: values });
-				const outputs = await call(context.session.command.name, inputs, abort.current.signal);
+				const inputs = session.inputs({ [type.name]: values });
+				const { outputs } = await session.post(inputs, abort.current.signal);
 				setPictures((old) => ({ ...old, [index]: outputs[picture] }));
 			}
 		} catch (error) {
-			if (error.name !== "AbortError") context.session.fail(error);
+			session.fail(error);
 		}
 		setBusy(false);
 	};

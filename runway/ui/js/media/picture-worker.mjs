@@ -20,8 +20,6 @@ const tasks = {
 	},
 
 	png: async ({ blob }) => (blob.type === PNG ? blob : encoded(await createImageBitmap(blob), PNG)),
-
-	read: async ({ blob }) => read(blob),
 };
 
 const read = (blob) => new FileReaderSync().readAsDataURL(blob);

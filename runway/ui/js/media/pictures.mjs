@@ -31,8 +31,6 @@ export async function grab(video, maxSide, mirror = false) {
 // The same picture as a PNG blob.
 export const toPng = (blob) => send({ op: "png", blob });
 
-export const dataUri = (blob) => send({ op: "read", blob });
-
 export function blobOf(uri) {
 	const type = /^data:([^;,]*)/.exec(uri)?.[1] || "application/octet-stream";
 	const text = atob(uri.slice(uri.indexOf(",") + 1));

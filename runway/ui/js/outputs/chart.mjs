@@ -13,7 +13,7 @@ export function Chart({ values, name }) {
 	const high = known.reduce((one, other) => Math.max(one, other));
 	const mean = known.reduce((sum, value) => sum + value, 0) / known.length;
 	const span = high - low || 1;
-	const x = (index) => (known.length > 1 ? (index / (known.length - 1)) * WIDTH : WIDTH / 2);
+	const x = (index) => (index / (known.length - 1)) * WIDTH;
 	const y = (value) => HEIGHT - 6 - ((value - low) / span) * (HEIGHT - 12);
 	const path = thinned(known).map(([index, value], order) => `${order ? "L" : "M"}${x(index).toFixed(1)} ${y(value).toFixed(1)}`);
 	const move = (event) => setAt(Math.round(placeIn(event.currentTarget, event)[0] * (known.length - 1)));

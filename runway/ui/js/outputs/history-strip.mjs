@@ -20,7 +20,7 @@ export function HistoryStrip({ session }) {
 		<ul class="history-strip">
 			${history.slice(0, SHOWN).map((entry) => html`<li key=${entry.id}>
 				<button type="button" class="tile" aria-pressed=${shown === entry} aria-label="Result ${name(entry)}, ${formatMs(entry.ms)}"
-					title="${name(entry)}\n${summary(entry.inputs)}" onClick=${() => session.show(entry)}>
+					title="${name(entry)}\n${summary(entry.inputs)}" onClick=${() => session.set({ shown: entry })}>
 					<${Thumbnail} entry=${entry} />
 				</button>
 			</li>`)}

@@ -1,7 +1,7 @@
 // Points, boxes and landmarks over the picture they were found in.
 import { FORMS, Lines } from "../controls/places.mjs";
 import { percent } from "../places.mjs";
-import { cut, isVisual, roundTo } from "../types.mjs";
+import { cut, isVisual, pictureIn, roundTo } from "../types.mjs";
 import { inputPicture } from "./picture.mjs";
 import { CopyButton } from "./plain.mjs";
 import { html, onPictureSize, useState } from "../parts.mjs";
@@ -12,9 +12,10 @@ const IN_PIXELS = 1.5; // by convention coordinates are 0..1; scripts that use p
 // `values` is a list of places, `value` a single one.
 export function Overlay({ type, value, values, entry, command, name = type.name }) {
 	const [natural, setNatural] = useState(null);
-	const ground = inputPicture(entry, command) ?? outputPicture(entry, command);
+	const ground = inputPicture(entry, command) ?? pictureIn(command.outputs.filter(isVisual), entry.outputs);
 	const places = values ?? [value];
-	const size = scaleOf(places, natural);
+	const isPixels = places.flat(3).some((number) => Math.abs(number) > IN_PIXELS);
+	const size = (isPixels && natural) || [1, 1];
 	const isBox = type.type === "image_bounding_box";
 	return html`<div class="overlay-view">
 		<div class="board is-output ${ground ? "" : "is-blank"}">
@@ -36,16 +37,6 @@ export function Overlay({ type, value, values, entry, command, name = type.name 
 			<${CopyButton} text=${() => JSON.stringify(values ?? value)} name=${name} />
 		</div>
 	</div>`;
-}
-
-function scaleOf(places, natural) {
-	const isPixels = places.flat(3).some((number) => Math.abs(number) > IN_PIXELS);
-	return isPixels && natural ? natural : [1, 1];
-}
-
-function outputPicture(entry, command) {
-	const type = command.outputs.find(isVisual);
-	return type && entry.outputs[type.name];
 }
 
 const short = (value) => cut(JSON.stringify(value, (_, inner) => (typeof inner === "number" ? roundTo(inner, 3) : inner)), 160);

@@ -1,5 +1,6 @@
 // The call on screen as code to paste.
 import { ROOT, addressOf, text } from "../api.mjs";
+import { made } from "../making.mjs";
 import { CopyButton } from "../outputs/plain.mjs";
 import { token } from "../token.mjs";
 import { SNIPPETS } from "./snippets.mjs";
@@ -13,7 +14,7 @@ export function ApiPanel({ session }) {
 	const [language, setLanguage] = useState(LANGUAGES[0]);
 	const url = addressOf(session.command.name);
 	const call = (inputs) => SNIPPETS[language]({ url, inputs, hasToken: token.value() !== "" });
-	const shown = call(JSON.parse(JSON.stringify(session.inputs(), (_, value) => shorten(value))));
+	const shown = call(JSON.parse(JSON.stringify(session.inputs(), shorten)));
 	return html`<details class="card api-panel">
 		<summary><h2>API</h2><span class="muted">the call on screen as curl, Python and JavaScript</span></summary>
 		<div class="row">
@@ -21,7 +22,7 @@ export function ApiPanel({ session }) {
 			<span class="push row">
 				<${Document} path="meta">Manifest<//>
 				<${Document} path="openapi.json">OpenAPI<//>
-				<${CopyButton} text=${() => call(session.inputs())} name="the ${language} code" />
+				<${CopyButton} text=${async () => (await made(), call(session.inputs()))} name="the ${language} code" />
 			</span>
 		</div>
 		<pre role="group" class="code snippet" tabindex="0" aria-label="${language} code">${shown}</pre>
@@ -39,7 +40,7 @@ function Document({ path, children }) {
 	return html`<a href=${new URL(path, ROOT).href} target="_blank" rel="noreferrer" onClick=${open}>${children}</a>`;
 }
 
-function shorten(value) {
+function shorten(_, value) {
 	if (typeof value === "string" && value.length > LONG) return `${value.slice(0, LONG / 2)}…`;
 	if (Array.isArray(value) && value.length > 8 && value.every((item) => typeof item === "number")) return [...value.slice(0, 6), "…"];
 	return value;

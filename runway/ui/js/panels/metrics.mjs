@@ -40,11 +40,10 @@ export function Footer({ session }) {
 }
 
 function Latency({ session }) {
-	const { latencies } = useStore(session);
-	if (!latencies.length) return null;
-	const ordered = latencies.toSorted((a, b) => a - b);
+	const ordered = useStore(session).history.map(({ ms }) => ms).sort((a, b) => a - b);
+	if (!ordered.length) return null;
 	const at = (part) => formatMs(ordered[Math.floor(part * ordered.length)]);
-	return html`<li title="of the last ${plural(ordered.length, "run")} from this page">median ${at(0.5)}, 95th percentile ${at(0.95)}</li>`;
+	return html`<li title="of the last ${plural(ordered.length, "run")} in the history">median ${at(0.5)}, 95th percentile ${at(0.95)}</li>`;
 }
 
 const STATUS = { RUNNING: "Running", STARTING: "Starting", UNREACHABLE: "Not reachable", UNKNOWN: "Connecting" };

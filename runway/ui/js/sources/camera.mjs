@@ -1,4 +1,5 @@
 // The camera: a live loop with one call in flight; frames that come meanwhile are dropped.
+import { making } from "../making.mjs";
 import { editFor } from "../media/fit.mjs";
 import { grab } from "../media/pictures.mjs";
 import { Feed, MaxSide } from "./feed.mjs";
@@ -53,10 +54,10 @@ export function CameraSource({ session }) {
 		const uri = await grab(video.current, ...settings.current);
 		return { values: { [session.get().feed]: uri }, label: "camera" };
 	};
-	const takePicture = async () => {
+	const takePicture = () => making(async () => {
 		session.setValues((await frame()).values);
 		session.set({ source: "hand" });
-	};
+	});
 	if (!camera) return html`<${Notice}>${BARRED}<//>`;
 	const choices = [["", "Default"], ...devices.map((one, index) => [one.deviceId, one.label || `Camera ${index + 1}`])];
 	return html`<div class="camera-source">

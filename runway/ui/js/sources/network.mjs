@@ -27,7 +27,7 @@ export function NetworkSource({ session }) {
 			first.current ??= message.number;
 			setSeen({ at: new Date(), count: message.number - first.current + 1, isTooLarge: message.isTooLarge });
 			session.setValues(message.inputs ?? {}, { isFrame: true });
-			if (message.outputs) session.show(makeEntry({ ...message, ms: message.ms ?? 0, label: "network" }));
+			if (message.outputs) session.set({ shown: makeEntry({ ...message, ms: message.ms ?? 0, label: "network" }) });
 			requestAnimationFrame(() => socket.readyState === WebSocket.OPEN && socket.send("next"));
 		};
 		open();
