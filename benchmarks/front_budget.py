@@ -56,7 +56,7 @@ def main() -> None:
                 used = thread_seconds(names) - before
                 report(command, text, used)
                 for process, kind in names.items():
-                    print(f"  {kind} holds {held_bytes(process) / 2**20:.1f} MiB")
+                    print(f"  {kind} holds {sum(held_bytes(process)) / 2**20:.1f} MiB")
 
 
 def thread_seconds(names: dict[int, str]) -> Counter[str]:

@@ -20,6 +20,7 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 from benchmarks.memory import held_bytes, process_names
@@ -43,12 +44,12 @@ def main() -> None:
         server = sockets.enter_context(served(model, options.port, "--gpus", "none"))
         fronts = [pid for pid, kind in process_names(server.pid).items() if kind == "front"]
         alone = called(options.port)
-        before = sum(map(held_bytes, fronts))
+        before = held(fronts)
         began = time.monotonic()
         for _ in range(options.count):
             sockets.enter_context(opened(options.port))
         took_s = time.monotonic() - began
-        grown = sum(map(held_bytes, fronts)) - before
+        grown = held(fronts) - before
         beside = called(options.port)
     result = {
         "websockets": options.count,
@@ -69,6 +70,11 @@ def main() -> None:
     for title, calls in (("none open", alone), ("all open", beside)):
         print(f"{CALLS} calls, {title}: {calls['refused']} refused,", end=" ")
         print(f"median {calls['median_ms']:.2f} ms, worst {calls['worst_ms']:.1f} ms")
+
+
+def held(processes: Iterable[int]) -> int:
+    """Bytes of memory of some processes."""
+    return sum(own + shared for own, shared in map(held_bytes, processes))
 
 
 def allow_files(count: int) -> None:

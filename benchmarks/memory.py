@@ -3,9 +3,10 @@
     python -m benchmarks.memory                  # 400,000 vectors, then 80,000 pictures, 32 clients
     python -m benchmarks.memory --json
 
-For each load: the slope over the second half of the requests, with its standard error, in KiB for 1000 requests.
-Counted is what a process holds of its own, and what front and worker share: the blocks that were ever in use at a time,
-so it grows in steps, less and less often. Program text, which they share with any other Python, is not. Needs wrk.
+Twice as many clients come first, for half a minute: memory follows how much is in use at a time, and what was room for
+them is enough for what follows. Then, for each load, the slope with its standard error, in KiB for 1000 requests.
+Counted is what a process holds of its own, and what front and worker share, the blocks that were ever in use at a time.
+Program text, which they share with any other Python, is not. Needs wrk.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ runway.run()
 LOADS = {"echo": 400_000, "invert": 80_000}
 CLIENTS = 32
 SAMPLE_S = 0.25
-WARM_UP_SHARE = 0.5
+WARM_UP_S = 30
 SLICE_S = 5  # wrk counts time, not requests, so it is started until enough were answered
 
 
@@ -92,18 +93,21 @@ def photograph() -> str:
 def sampled(pid: int, lua: Path, url: str, count: int) -> dict[str, list[tuple[int, int]]]:
     """(requests answered, bytes) of each process, and of what they share, while `count` requests are answered."""
     names = process_names(pid)
+    subprocess.run(load_of(2 * CLIENTS, WARM_UP_S, lua, url), stdout=subprocess.DEVNULL, check=True)
     samples: dict[str, list[tuple[int, int]]] = {name: [] for name in [*names.values(), "shared"]}
     counted = answered(url)
     first = counted
     while counted - first < count:
-        wrk = ["wrk", "-t1", f"-c{CLIENTS}", f"-d{SLICE_S}", "-s", str(lua), url]
-        load = subprocess.Popen(wrk, stdout=subprocess.PIPE, text=True)
+        command = load_of(CLIENTS, SLICE_S, lua, url)
+        load = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         while load.poll() is None:
             time.sleep(SAMPLE_S)
             counted = answered(url)
+            shared = 0
             for process, name in names.items():
-                samples[name].append((counted - first, own_bytes(process)))
-            shared = sum(map(shared_bytes, names))
+                own, part = held_bytes(process)
+                samples[name].append((counted - first, own))
+                shared += part
             samples["shared"].append((counted - first, shared))
         assert load.stdout is not None
         if "Non-2xx" in (output := load.stdout.read()):
@@ -125,24 +129,16 @@ def process_names(pid: int) -> dict[int, str]:
     return names
 
 
-def own_bytes(pid: int) -> int:
-    """Anonymous memory of a process."""
-    return _bytes_of(pid, "Pss_Anon")
+def load_of(clients: int, seconds: int, lua: Path, url: str) -> list[str]:
+    """The command line of wrk."""
+    return ["wrk", "-t1", f"-c{clients}", f"-d{seconds}", "-s", str(lua), url]
 
 
-def shared_bytes(pid: int) -> int:
-    """A process's part of the memory that it shares: each page divided by those who map it."""
-    return _bytes_of(pid, "Pss_Shmem")
-
-
-def held_bytes(pid: int) -> int:
-    """What a process holds of its own, and its part of what it shares."""
-    return own_bytes(pid) + shared_bytes(pid)
-
-
-def _bytes_of(pid: int, kind: str) -> int:
+def held_bytes(pid: int) -> tuple[int, int]:
+    """Anonymous memory of a process, and its part of what it shares: each page divided by those who map it."""
     text = Path(f"/proc/{pid}/smaps_rollup").read_text()
-    return 1024 * int(re.findall(rf"{kind}: +(\d+) kB", text)[0])
+    own, shared = (re.findall(rf"{kind}: +(\d+) kB", text)[0] for kind in ("Pss_Anon", "Pss_Shmem"))
+    return 1024 * int(own), 1024 * int(shared)
 
 
 def answered(url: str) -> int:
@@ -161,10 +157,9 @@ def fitted(samples: dict[str, list[tuple[int, int]]]) -> list[dict[str, float | 
     """A line for each process, by least squares."""
     rows: list[dict[str, float | str]] = []
     for name, points in samples.items():
-        last = points[-1][0]
-        kept = [(n, size) for n, size in points if n > WARM_UP_SHARE * last]
-        slope, error = slope_of(kept)
-        row = {"requests": last, "mib": kept[-1][1] / 2**20, "slope": slope, "error": error}
+        last, size = points[-1]
+        slope, error = slope_of(points)
+        row = {"requests": last, "mib": size / 2**20, "slope": slope, "error": error}
         rows.append({"process": name, **row})
     return rows
 

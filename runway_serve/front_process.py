@@ -26,6 +26,10 @@ from runway_serve.workers.child import (
 
 logger = logging.getLogger(__name__)
 
+FRONT_ENVIRONMENT = {
+    **CHILD_ENVIRONMENT,
+    "MALLOC_ARENA_MAX": "1",  # with a heap for each codec thread, memory creeps up with pictures (docs/performance.md)
+}
 FRONT_CONFIG_VARIABLE = "RUNWAY_FRONT_CONFIG"
 RESTART_S = 1.0
 STOP_S = 3.0
@@ -65,7 +69,7 @@ class FrontProcess:
         self._process = subprocess.Popen(
             module_command("runway_serve.front"),
             stdin=subprocess.PIPE,
-            env={**CHILD_ENVIRONMENT, **os.environ, **settings},
+            env={**FRONT_ENVIRONMENT, **os.environ, **settings},
             pass_fds=[handle for handle in handles if handle is not None],
             start_new_session=True,
         )
