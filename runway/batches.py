@@ -17,9 +17,9 @@ from runway.exceptions import InferenceError, RunwayError
 from runway.host_copies import to_host
 from runway.invocation import Invocation, Output, carried, detached
 from runway.manifest import Command
+from runway.unshared import NEVER_CHANGE, unshared
 
 Given = list["dict[str, Any] | RunwayError"]
-NEVER_CHANGE = (type(None), bool, int, float, str, bytes)
 
 
 def run_batch(
@@ -76,9 +76,15 @@ def prepared(
 
 
 def lasting(command: Command, returned: Sequence[Any], calls: Sequence[Invocation]) -> list[Any]:
-    """What `call_batch` gave in memory that the model does not have, for `prepared`, or prepared already."""
+    """What `call_batch` gave in memory that the model does not have, for `prepared`, or prepared already.
+
+    Only what others hold too is copied. Outputs may be the very arrays of the inputs, so let go of those first.
+    """
+    ours = unshared(returned)
     try:
-        return [_copied(item) for item in returned]
+        return [
+            item if is_ours else _copied(item) for item, is_ours in zip(returned, ours, strict=True)
+        ]
     except _NotPlainError:
         return [detached(outcome) for outcome in prepared(command, returned, calls)]
 

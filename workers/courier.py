@@ -26,8 +26,8 @@ class Courier:
         self._begin, self._end = threading.Lock(), threading.Lock()  # released by the other thread
         self._begin.acquire()
         self._end.acquire()
-        self._deliver: Callable[[], None] | None = None
-        self._is_called_back = False
+        self._deliver: Callable[[], None] | None = None  # until it has begun
+        self._is_out = self._is_called_back = False
         self._error: BaseException | None = None
         self.delivered_at = 0.0  # by `perf_counter`
 
@@ -37,7 +37,7 @@ class Courier:
             self._thread = threading.Thread(target=self._work, name="courier", daemon=True)
             self._thread.start()
         self._deliver = deliver
-        self._is_called_back = False
+        self._is_out, self._is_called_back = True, False
         self._begin.release()
 
     def stop(self) -> bool:
@@ -46,13 +46,13 @@ class Courier:
         Raises:
             BaseException: what its work raised.
         """
-        if self._deliver is None:
+        if not self._is_out:
             return False
         self._is_called_back = True
         if not self._end.acquire(blocking=False):
             self._interrupt()
             self._end.acquire()
-        self._deliver = None
+        self._is_out = False
         if self._error is not None:
             raise self._error
         return True
@@ -61,8 +61,10 @@ class Courier:
         while True:
             self._begin.acquire()
             try:
-                assert self._deliver is not None
-                self._deliver()
+                deliver, self._deliver = self._deliver, None
+                assert deliver is not None
+                deliver()
+                del deliver  # and all the batch with it, while the model runs
                 self.delivered_at = perf_counter()
                 while not self._is_called_back and not self._receive():
                     pass

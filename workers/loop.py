@@ -161,6 +161,7 @@ class WorkerLoop:
             given = self._ahead.take(batch, len(tasks)) or restored(command, calls)
             returned = call_batch(command, self._model.model, given, calls)
             ended = time.perf_counter()
+            del given  # outputs may be the same arrays, see `lasting`
             if not has_plain_types(command):
                 returned = prepared(command, returned, calls)
         self._marks.end()
@@ -170,10 +171,9 @@ class WorkerLoop:
         may_overlap = is_long and batch.room is None and self._overlap.is_wanted(command.name)
         if may_overlap and self._has_next():
             left = lasting(command, returned, calls)
+            run_s = ended - began
             self._courier.start(
-                lambda: self._answer(
-                    front, batch, tasks, prepared(command, left, calls), ended - began
-                )
+                lambda: self._answer(front, batch, tasks, prepared(command, left, calls), run_s)
             )
             self._overlap.note(Ran(command.name, len(tasks), began, ended))
             return

@@ -99,8 +99,18 @@ def test_inputs_are_ready_for_the_batch_they_belong_to():
     ahead.prepare(command, batch)
 
     assert ahead.take(other, 2) is None  # though it looks the same
-    assert ahead.take(batch, 1) is None  # a call of it was cancelled
     assert ahead.take(batch, 2) == [{"x": 5}, {"x": 6}]
+    assert ahead.take(batch, 2) is None  # they are not kept
+
+
+def test_inputs_of_a_batch_that_lost_a_call_are_restored_again():
+    command = batched(print)
+    batch = RunBatch(1, "c", list(enumerate(calls(5, 6))))
+    ahead = Ahead()
+
+    ahead.prepare(command, batch)
+
+    assert ahead.take(batch, 1) is None
 
 
 @pytest.mark.parametrize("where", ["inputs", "outputs"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import weakref
 
 import pytest
 
@@ -123,6 +124,20 @@ def test_one_that_waits_for_a_message_is_called_back():
     assert mail.courier.stop()
     assert mail.done == ["delivered"]
     assert not mail.courier.stop()
+
+
+def test_what_was_delivered_is_let_go_of_before_it_is_called_back():
+    mail = Mail()
+    batch = threading.Event()  # any object that lambdas and weak references take
+    gone = weakref.ref(batch)
+    mail.arrived.release()
+    mail.courier.start(lambda batch=batch: mail.deliver())
+    del batch
+
+    while len(mail.done) < 2:
+        threading.Event().wait(0.001)
+    assert gone() is None
+    assert mail.courier.stop()
 
 
 def test_what_fails_in_its_thread_is_raised_in_the_models():
