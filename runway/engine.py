@@ -74,10 +74,17 @@ class Engine(ABC):
         return os.environ.get("GPU") == "1"
 
     def note_command(self, call: Call | None = None) -> None:
-        """A command is about to run: the clock of `millisSinceLastCommand` starts anew."""
+        """A command is about to run: the clock of `millisSinceLastCommand` starts anew.
+
+        A call lets go of its JSON, which may be a picture's, and it may wait for long; but not while a page shows it.
+        """
         self.last_command_at = time.monotonic()
+        if call is None:
+            return
         watch = self.watch
-        if watch is not None and call is not None:
+        if watch is None:
+            call.given = None
+        else:
             watch(call, None)
 
     def note_refused(self, command: str, code: int) -> None:  # noqa: B027 - only some count

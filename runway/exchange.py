@@ -62,16 +62,20 @@ class Response:
 
 @dataclass(slots=True)
 class Call:
-    """A request for a command: the JSON inputs as they came, and how the outputs are to look."""
+    """A request for a command: the JSON inputs as they came, and how the outputs are to look.
+
+    `given` is None once an engine took the call (`Engine.note_command`), unless somebody watches.
+    """
 
     command: Command
-    given: Mapping[str, Any]
+    given: Mapping[str, Any] | None
     formats: dict[str, str]
     is_stream: bool = False
     request_id: str | None = None
 
     def decode(self) -> Invocation:
         """The call for an engine. Raises `RunwayError` (400) naming a bad or missing input."""
+        assert self.given is not None
         inputs = self.command.inputs.decode(self.given)
         return Invocation(self.command.name, inputs, self.formats, self.is_stream, self.request_id)
 

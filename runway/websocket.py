@@ -80,8 +80,10 @@ class JobConnection:
         if idle_s is not None:
             self._watch(idle_s)
         try:
-            while (message := await receive())["type"] != "websocket.disconnect":
-                await self._take(message.get("text") or message.get("bytes") or "")
+            while await self._take(
+                await receive()
+            ):  # the last one is not kept until the next comes
+                pass
         finally:
             if self._idle_timer is not None:
                 self._idle_timer.cancel()
@@ -103,18 +105,22 @@ class JobConnection:
         close = {"type": "websocket.close", "code": 1001, "reason": reason}
         self._closing = loop.create_task(_sent(self._send_raw(close)))
 
-    async def _take(self, text: str | bytes) -> None:
+    async def _take(self, event: Message) -> bool:
+        """Do what a message of the client asks for; whether another may come."""
+        if event["type"] == "websocket.disconnect":
+            return False
         self._active_at = asyncio.get_running_loop().time()
         try:
-            message = orjson.loads(text)
+            message = orjson.loads(event.get("text") or event.get("bytes") or "")
         except orjson.JSONDecodeError:
-            return
+            return True
         if not isinstance(message, dict):
-            return
+            return True
         if message.get("type") == "submit":
             await self._submit(message)
         elif message.get("type") == "cancel" and isinstance(message.get("id"), str):
             await self._cancel(message["id"])
+        return True
 
     async def _submit(self, message: dict[str, Any]) -> None:
         job_id = message.get("id", uuid.uuid4().hex)
@@ -153,6 +159,7 @@ class JobConnection:
         own_id = request_id({HEADER: job_id})
         try:
             call = self._open(message)
+            del message  # a picture's is large, and the call may wait for long
             call.request_id = own_id
             events: asyncio.Queue[Output | RunwayError] = asyncio.Queue()
             loop = asyncio.get_running_loop()
@@ -169,6 +176,8 @@ class JobConnection:
                 is_shown = self._engine.watch is not None and not job_id.startswith(PAGE_JOB)
                 if is_shown:
                     self._engine.note_command(call)
+                else:
+                    call.given = None
                 cancel = self._engine.submit(invocation, relay)
             while (output := await _next(events)).value is not None:
                 data = await self._in_thread(partial(call.written, output))
