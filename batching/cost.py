@@ -49,3 +49,7 @@ class BatchCost:
         if not self._weight:
             return self._first_s or 0.0
         return max(0.0, self._t - self._item_s * self._n) / self._weight
+
+    def expected_s(self, size: int) -> float:
+        """Seconds that a batch of `size` should take."""
+        return self.fixed_s + self._item_s * size

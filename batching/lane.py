@@ -30,7 +30,8 @@ FILL_GAP_MIN_S = 0.00025  # below this a timer costs more than the fuller batch 
 FILL_GAP_OF_RUN = 0.25  # a command of 2 ms must not lose half of that by waiting
 HOP_S = 0.0002  # to a worker and back: what a batch costs besides its run
 NEWS = 0.2  # weight of the newest window in what is known of how fast clients come back
-LOOK_AGAIN = 64  # of so many windows that would not pay one is opened all the same, as clients may have become faster
+LOOK_AGAIN = 64  # of so many batches one opens a window that should not pay, as clients may have become faster
+LATE = 0.02  # of a batch may come after it was formed, each of which waits for a whole run more
 EXPLORE = 256  # of so many windows with batches all alike one is not opened, as other sizes tell what an item costs
 EARLY = frozenset({16, 64})  # nor these
 LOST_AFTER_S = 1.0  # a running batch this old (or 10 times the usual run) died with its worker
@@ -53,8 +54,10 @@ class Lane(Generic[T]):
 
     __slots__ = (
         "arrived_at",
+        "came_at",
         "command",
         "cost",
+        "ended",
         "fill_gap_s",
         "fill_lapses_at",
         "fill_until",
@@ -65,13 +68,14 @@ class Lane(Generic[T]):
         "gone",
         "gone_before",
         "is_filling",
+        "is_formed",
+        "late",
+        "late_now",
         "policy",
         "return_s",
         "returning",
         "running",
-        "taken_at",
         "target",
-        "unopened",
         "waiting",
         "windows",
     )
@@ -92,9 +96,12 @@ class Lane(Generic[T]):
         self.gap_s = 0.0  # between clients that come back, once they do
         self.return_s = 0.0  # that each client takes, from the end of its batch on
         self.arrived_at = 0.0  # the last of this window; 0 before the first
-        self.windows = self.unopened = 0
-        self.freed_at = self.taken_at = 0.0
-        self.freed_size = 0  # of the batch that ended last
+        self.ended = self.windows = 0
+        self.is_formed = False  # the next batch, see `next_size`
+        self.late = 0.0  # tasks that came after that, of late
+        self.late_now = 0
+        self.came_at = self.freed_at = 0.0  # the newest task, the batch that ended last
+        self.freed_size = 0  # of that batch
         self.gone = 0  # tasks that workers took
         self.gone_before = 0  # those, and those that waited, at the end of that batch
 
@@ -107,7 +114,12 @@ class Lane(Generic[T]):
         return not self.is_filling or now >= self.fill_lapses_at or len(self.waiting) >= room
 
     def arrived(self, now: float) -> None:
-        """A task was added while workers wait for the lane to fill."""
+        """A task was added."""
+        self.came_at = now
+        if self.is_formed:
+            self.late_now += 1
+        if not self.fillers:
+            return
         if now >= self.fill_lapses_at:
             self.stop_filling()
             return
@@ -127,7 +139,6 @@ class Lane(Generic[T]):
             return
         self.running.append((now, size))
         self.gone += size
-        self.taken_at = now
         if not self.fillers:
             return
         if self.fillers == 1 or now >= self.fill_lapses_at:
@@ -136,13 +147,19 @@ class Lane(Generic[T]):
         self.fillers -= 1
         self.aim()
 
-    def start_filling(self, size: int, run_s: float, now: float) -> None:
-        """A worker that ran `size` tasks waits for its clients to come back, if that pays."""
+    def start_filling(self, size: int, run_s: float, now: float, has_next: bool = False) -> None:
+        """A worker that ran `size` tasks waits for its clients to come back, if that pays and it has no other batch."""
+        self.ended += 1
+        if self.is_formed:
+            self.late += NEWS * (self.late_now - self.late)
+            self.is_formed, self.late_now = False, 0
         self.cost.note(size, run_s)
         self._note_return(size, now)
         if self.fillers and now >= self.fill_lapses_at:
             self.stop_filling()
         self.forget_running(size, now - max(LOST_AFTER_S, 10 * run_s))
+        if has_next:
+            return
         gap_s = min(FILL_GAP_S, run_s * FILL_GAP_OF_RUN)
         if gap_s < FILL_GAP_MIN_S or not self.policy.max_wait_ms or not self._opens():
             return
@@ -160,6 +177,24 @@ class Lane(Generic[T]):
         self.fill_until = now + self.policy.max_wait_ms / 1000
         self.fill_lapses_at = min(self.fill_until, now + self.fill_gap_s)
         return True
+
+    def next_size(self, running: int) -> int:
+        """How many tasks to send a worker already, for after its batch of `running`; 0 if that should wait for its end.
+
+        Where two batches take turns, the next is as good as formed once all clients of the one before are back, unless
+        it is by far the smaller or, of late, others came after that: they would have to wait for one batch more.
+        """
+        waiting = len(self.waiting)
+        clients = waiting + running
+        if (
+            not (self.policy.takes_turns and waiting and self._takes_turns(clients))
+            or waiting < max(self.freed_size, clients / 3)
+            or (self.ended + 1) % LOOK_AGAIN == 0
+        ):
+            return 0
+        self.is_formed = True
+        size = min(waiting, self.fair_size())
+        return size if self.late <= LATE * size else 0
 
     def fair_size(self) -> int:
         """How many tasks a batch should take at most, so that those left behind keep the worker busy meanwhile."""
@@ -185,10 +220,7 @@ class Lane(Generic[T]):
         """A batch ended: how long did the clients of the one before take to come back, if all did?"""
         came = len(self.waiting) + self.gone - self.gone_before
         if came >= self.freed_size > 0:
-            newest = (
-                next(reversed(self.waiting.values())).queued_at if self.waiting else self.taken_at
-            )
-            self.return_s += NEWS * (max(0.0, newest - self.freed_at) / came - self.return_s)
+            self.return_s += NEWS * (max(0.0, self.came_at - self.freed_at) / came - self.return_s)
         self.freed_at, self.freed_size = now, size
         self.gone_before = self.gone + len(self.waiting)
 
@@ -199,8 +231,7 @@ class Lane(Generic[T]):
         if not self.waiting or self.freed_size * self.return_s <= self._batch_s():
             self.windows += 1
             return self.cost.is_known or (self.windows not in EARLY and self.windows % EXPLORE != 0)
-        self.unopened += 1
-        return self.unopened % LOOK_AGAIN == 0
+        return self.ended % LOOK_AGAIN == 0
 
     def aim(self) -> None:
         """Set the target: what may come, but only this worker's share of all clients."""

@@ -72,8 +72,7 @@ class BatchQueue(Generic[T]):
         if len(lane.waiting) >= lane.policy.max_queue:
             raise LaneFullError(command, lane.policy.max_queue)
         self._add(lane, task, now, deadline)
-        if lane.fillers:
-            lane.arrived(now)
+        lane.arrived(now)
 
     def set_policy(self, command: str, policy: BatchPolicy) -> None:
         """From now on the lane of a command goes by another policy."""
@@ -118,14 +117,24 @@ class BatchQueue(Generic[T]):
         count = min(count, len(lane.waiting))
         return self._taken(lane, count, now).tasks if count > 0 else []
 
-    def freed(self, command: str, size: int, run_s: float, now: float) -> None:
+    def freed(
+        self, command: str, size: int, run_s: float, now: float, has_next: bool = False
+    ) -> None:
         """A worker finished a batch of `size` tasks after `run_s` and waits for the lane to fill, if that pays.
 
-        Call it before `take`, also when the worker died over the batch.
+        Call it before `take`, also when the worker died over the batch. `has_next`: it has its next batch already.
         """
         lane = self._lane(command)
         if lane.policy.max_batch_size > 1:
-            lane.start_filling(size, run_s, now)
+            lane.start_filling(size, run_s, now, has_next)
+
+    def next_size(self, command: str, running: int) -> int:
+        """How many tasks may go to a worker whose batch of `running` is about to end; 0 if they should wait."""
+        return self._lane(command).next_size(running)
+
+    def expected_s(self, command: str, size: int) -> float:
+        """Seconds that a batch of `size` should take, by those that ran."""
+        return self._lane(command).cost.expected_s(size)
 
     def answered(self, command: str, now: float) -> bool:
         """The tasks of the batch that was freed last are answered: their clients may come back from now on.

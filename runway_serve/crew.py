@@ -6,6 +6,7 @@ Owned by the front's event loop. It knows nothing of queues; the dispatcher hear
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -66,6 +67,7 @@ class WorkerEntry:
     is_reserved: bool = False
     is_condemned: bool = False  # will be killed; it may end what it was sent before that happens
     must_end_at: float | None = None
+    nears_end_at: float = math.inf  # its batch is expected to end soon after that
     lanes: dict[str, int] = field(default_factory=dict)  # calls it wants at once, by command
 
     def unbegun(self) -> list[tuple[str, list[Task]]]:
@@ -90,6 +92,11 @@ class WorkerEntry:
         """The tasks it was sent and has not answered as a batch."""
         for batch in self.batches:
             yield from batch.tasks.values()
+
+    def running(self, batch_id: int | None) -> GivenBatch | None:
+        """The batch that it runs, if that is this one."""
+        batch = self.batches[0] if self.batches else None
+        return batch if batch is not None and batch.id == batch_id else None
 
     @property
     def is_idle(self) -> bool:

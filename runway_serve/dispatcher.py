@@ -222,7 +222,7 @@ class Dispatcher(Engine):
         for task in self._feeder.queue.expire(now):
             self._settle(task, self._deadlines.too_late(task, "waited"))
         self._feeder.feed(now)
-        self._wake.plan(self._feeder.queue.next_wake(now))
+        self._wake.plan(self._feeder.next_wake(now))
 
     # -- workers
 
@@ -239,11 +239,11 @@ class Dispatcher(Engine):
         if message["op"] == "setup_done":
             self._setups.hear(worker, message)
             return
-        first = worker.batches[0] if worker.batches else None
-        ended = first if first is not None and first.id == message["done"] else None
+        heard_at = monotonic()
+        ended = worker.running(message["done"])
         is_awaited = ended is not None and self._feeder.queue.depth() > 0
         if is_awaited:  # the worker has its next batch while answers are written
-            self._free(worker, message)
+            self._free(worker, message, heard_at)
         for outcome in message["items"]:
             task = self._tasks.get(outcome.task_id)
             if task is not None:
@@ -251,7 +251,7 @@ class Dispatcher(Engine):
                 task.listener(outcome.event)
         if ended is not None:
             if not is_awaited:
-                self._free(worker, message)
+                self._free(worker, message, heard_at)
             if self._feeder.queue.answered(ended.command, monotonic()):
                 self._dispatch()
             self._check_drained()
@@ -268,10 +268,10 @@ class Dispatcher(Engine):
         if isinstance(event.value, dict):  # what came as text is short
             self._feeder.costs.note_output(command, event.value)
 
-    def _free(self, worker: WorkerEntry, message: Mapping[str, Any]) -> None:
+    def _free(self, worker: WorkerEntry, message: Mapping[str, Any], now: float) -> None:
         """The batch that a worker ran ended."""
         self._feeder.note_lanes(worker, message["lanes"], message["coalesced"])
-        self._feeder.ended(worker, message["run_s"], monotonic())
+        self._feeder.ended(worker, message["run_s"], now)
         if worker.is_reserved and not worker.batches:
             self._setups.note_freed()
         if self._feeder.queue.depth():

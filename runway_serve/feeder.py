@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import sys
 from collections.abc import Container, Mapping
 from dataclasses import replace
@@ -17,6 +18,8 @@ from runway_serve.deadlines import Deadlines
 from runway_serve.lanes import Costs, lane_policies
 from runway_serve.setup_round import SetupRounds
 from runway_serve.tallies import Tallies
+
+AHEAD_S = 0.005  # before the end of a batch the next leaves, so as to be at the worker with its inputs restored
 
 
 class Feeder:
@@ -45,6 +48,7 @@ class Feeder:
         self._tallies = tallies
         self._batch_ids = itertools.count(1)
         self._batched: Mapping[str, bool] = {}
+        self._nears_end_at = math.inf  # the first of the workers to come
         self.costs = Costs()
         self.queue: BatchQueue[Task] = BatchQueue({})
 
@@ -80,12 +84,32 @@ class Feeder:
                 if self._limit(worker, batch.command) == 1:
                     tasks = self._joined_by_quick(batch, now)
                 self.give(worker, batch.command, tasks, now)
+        self._look_ahead(now)
+
+    def _look_ahead(self, now: float) -> None:
+        is_some_full = True
         for worker in self._crew:
-            if worker.can_look_ahead and worker.generation == self._setups.generation:
-                batch = self.queue.take(now, partial(self._full, worker))
-                if batch is None:
-                    break
+            nears_end = now >= worker.nears_end_at
+            is_asked = is_some_full or nears_end
+            if not (
+                is_asked and worker.can_look_ahead and worker.generation == self._setups.generation
+            ):
+                continue
+            batch = self.queue.take(now, partial(self._next if nears_end else self._full, worker))
+            if batch is None:
+                is_some_full = False
+            else:
                 self.give(worker, batch.command, batch.tasks, now)
+
+    def next_wake(self, now: float) -> float | None:
+        """When to call `feed` again if nothing happens before; None: not at all."""
+        wake = self.queue.next_wake(now)
+        if self._nears_end_at <= now:
+            ends = (worker.nears_end_at for worker in self._crew)
+            self._nears_end_at = min((end for end in ends if end > now), default=math.inf)
+        if self._nears_end_at < (math.inf if wake is None else wake):
+            return self._nears_end_at
+        return wake
 
     def give(self, worker: WorkerEntry, command: str, tasks: list[Task], now: float) -> None:
         """Send a worker a batch."""
@@ -98,7 +122,7 @@ class Feeder:
         pairs = [(task.id, task.call) for task in tasks]
         room = worker.link.lease_room(self.costs.output_bytes(command) * len(tasks))
         if worker.batches[0] is batch:
-            self._deadlines.begin(worker, now)
+            self._begin(worker, now)
         worker.link.send(RunBatch(batch.id, command, pairs, room).to_wire())
 
     def ended(self, worker: WorkerEntry, run_s: float, now: float) -> None:
@@ -107,10 +131,20 @@ class Feeder:
         worker.link.release()
         self._tallies.commands[batch.command].runs.add(run_s)
         self.costs.note(batch.command, len(batch.tasks), run_s)
-        self.queue.freed(batch.command, len(batch.tasks), run_s, now)
-        worker.must_end_at = None
-        if worker.batches:
-            self._deadlines.begin(worker, now)
+        has_next = bool(worker.batches)
+        self.queue.freed(batch.command, len(batch.tasks), run_s, now, has_next)
+        worker.must_end_at, worker.nears_end_at = None, math.inf
+        if has_next:
+            self._begin(worker, now)
+
+    def _begin(self, worker: WorkerEntry, now: float) -> None:
+        """The first of its batches begins."""
+        self._deadlines.begin(worker, now)
+        batch = worker.batches[0]
+        if self._batched[batch.command]:
+            run_s = self.queue.expected_s(batch.command, len(batch.tasks))
+            worker.nears_end_at = now + run_s - AHEAD_S
+            self._nears_end_at = min(self._nears_end_at, worker.nears_end_at)
 
     def take_back(self, worker: WorkerEntry, now: float) -> list[Task]:
         """The tasks that a dead worker had begun; what it had not goes back to the front of its lane."""
@@ -164,3 +198,10 @@ class Feeder:
         """How many tasks a batch for the worker holds, 0 if so many do not wait or it gets no batches."""
         size = min(self.queue.policy(command).max_batch_size, self._limit(worker, command))
         return size if size > 1 and self.queue.depth(command) >= size else 0
+
+    def _next(self, worker: WorkerEntry, command: str) -> int:
+        """How many tasks a worker whose batch is about to end may be sent already."""
+        full, running = self._full(worker, command), worker.batches[0]
+        if full or running.command != command:
+            return full
+        return self.queue.next_size(command, len(running.tasks))

@@ -168,7 +168,7 @@ class WorkerLoop:
         if self._courier.stop():
             self._overlap.note_delivered(self._courier.delivered_at)
         is_long = ended - began >= SHORTEST_S
-        may_overlap = is_long and batch.room is None and self._overlap.is_wanted(command.name)
+        may_overlap = is_long and self._overlap.is_wanted(command.name)
         if may_overlap and self._has_next():
             left = lasting(command, returned, calls)
             run_s = ended - began

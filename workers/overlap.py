@@ -1,7 +1,8 @@
 """Whether the answers of a batch are sent while the next one runs: found by trying both, for each batched command.
 
 A second Python thread is a gain where the model waits for its device, and may be a loss where it holds the interpreter
-or the cores itself. No property of a model tells which; the time from batch to batch does.
+or the cores itself. No property of a model tells which; the time from batch to batch does. Small batches may gain
+nothing by what large ones need, so both are tried again when the load has changed.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ from time import perf_counter
 SHORTEST_S = 0.002  # a run that is looked at; handing over costs more than shorter ones would save
 BLOCK = 10  # batches that are tried one way before the other
 BLOCKS = 4
-HELD = 2000  # batches until both are tried again
+HELD = 2000  # batches until both are tried again,
+SIZE_CHANGE = 2.0  # or until batches are larger or smaller than they were by this
+SIZE_NEWS = 0.1  # weight of the newest batch in how large they are
 GAIN = 0.99  # what the cost of a call must come down to
 LATENESS = 0.25  # what a second until the answers leave counts, to one until the next batch begins
 
@@ -78,7 +81,7 @@ class Overlap:
         """What ended after `begin`; None if it was short or no other batch was waiting, which tells nothing."""
         last, self._last = self._last, ran
         if last is not None and (cost_s := last.cost_s) is not None:
-            self._trials[last.command].note(last.is_overlapped, cost_s)
+            self._trials[last.command].note(last.is_overlapped, cost_s, last.size)
 
 
 class _Trial:
@@ -86,16 +89,19 @@ class _Trial:
 
     def __init__(self) -> None:
         self.is_overlapped = False
+        self._size = self._judged_size = 0.0  # of a batch, now and when it was last decided
         self._begin()
 
     def _begin(self) -> None:
         self._costs: dict[bool, list[float]] = {False: [], True: []}
         self._block = self._seen = self._held = 0
 
-    def note(self, was_overlapped: bool, cost_s: float) -> None:
+    def note(self, was_overlapped: bool, cost_s: float, size: int) -> None:
+        self._size += SIZE_NEWS * (max(1, size) - self._size)
         if self._held:
             self._held -= 1
-            if not self._held:
+            is_alike = 1 / SIZE_CHANGE < self._size / self._judged_size < SIZE_CHANGE
+            if not (self._held and is_alike):
                 self._begin()
             return
         if was_overlapped != self.is_overlapped:
@@ -111,4 +117,4 @@ class _Trial:
         if self._block == BLOCKS:
             without, beside = median(self._costs[False]), median(self._costs[True])
             self.is_overlapped = beside < GAIN * without
-            self._held = HELD
+            self._held, self._judged_size = HELD, self._size

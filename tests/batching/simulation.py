@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import math
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -133,3 +134,66 @@ class FrontLoop(Loop):
         self.latencies.append(self.now - self.sent[client])
         back_at = self.now + self.random.uniform(0, self.turnaround_s)
         self.at(back_at, lambda: self.send(client))
+
+
+@dataclass
+class AheadLoop(FrontLoop):
+    """The same with one worker, which is sent its next batch shortly before the present one ends, as by the feeder."""
+
+    ahead_s: float = 0.005
+    looks_ahead: bool = True
+    running: list[int] = field(default_factory=list)
+    next_tasks: list[int] = field(default_factory=list)
+    nears_end_at: float = 0.0
+    sent_ahead: int = 0
+
+    def dispatch(self) -> None:
+        if self.idle and (batch := self.queue.take(self.now)):
+            self.idle = 0
+            self.begin(batch.tasks, self.hop_s)
+        elif self.running and not self.next_tasks and self.now >= self.nears_end_at:
+            size = self.queue.next_size(COMMAND, len(self.running))
+            if size and (batch := self.queue.take(self.now, lambda _: size)):
+                self.next_tasks = batch.tasks
+                self.sent_ahead += 1
+        if self.idle and (wake := self.queue.next_wake(self.now)) is not None:
+            self.at(max(wake, self.is_free_at), lambda: None)
+
+    def begin(self, tasks: list[int], hop_s: float) -> None:
+        self.running = tasks
+        self.sizes.append(len(tasks))
+        run_s = self.cost_s(len(tasks))
+        expected_s = self.queue.expected_s(COMMAND, len(tasks))
+        self.nears_end_at = self.now + expected_s - self.ahead_s if self.looks_ahead else math.inf
+        self.at(self.nears_end_at, lambda: None)
+        self.at(self.now + run_s + hop_s, lambda: self.in_front(0, lambda: self.end(tasks, run_s)))
+
+    def end(self, tasks: list[int], run_s: float) -> None:
+        following, self.next_tasks, self.running = self.next_tasks, [], []
+        self.idle = 0 if following else 1
+        self.queue.freed(COMMAND, len(tasks), run_s, self.now, has_next=bool(following))
+        if following:
+            self.begin(following, 0.0)
+        for client in tasks:
+            self.in_front(self.answer_s, lambda c=client: self.answer(c))
+        self.in_front(0, lambda: self.queue.answered(COMMAND, self.now))
+
+
+@dataclass
+class OpenLoop(AheadLoop):
+    """Requests that come at random, `rate` a second, whatever becomes of those before."""
+
+    rate: float = 100.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.sent_count = self.clients
+        self.at(0.0, self.arrive)
+
+    def arrive(self) -> None:
+        self.sent_count += 1
+        self.send(self.sent_count)
+        self.at(self.now + self.random.expovariate(self.rate), self.arrive)
+
+    def answer(self, client: int) -> None:
+        self.latencies.append(self.now - self.sent.pop(client))

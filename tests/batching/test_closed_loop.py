@@ -1,8 +1,10 @@
 """Throughput and latency of the dispatch rule against closed forms, in simulated time."""
 
+from statistics import mean
+
 import pytest
 
-from tests.batching.simulation import FrontLoop, Loop, batch_cost_s
+from tests.batching.simulation import AheadLoop, FrontLoop, Loop, OpenLoop, batch_cost_s
 
 DURATION_S = 1.0
 
@@ -121,3 +123,47 @@ def test_clients_that_became_quick_are_waited_for_again():
 
     assert slow[0] > 0.001
     assert sum(loop.sizes) / len(loop.sizes) >= 14
+
+
+# -- the next batch at the worker before the present one ends
+
+PICTURES = {"turnaround_s": 0.0001, "answer_s": 0.0003, "read_s": 0.0003, "hop_s": 0.001}
+
+
+@pytest.mark.parametrize("clients", [24, 32])
+def test_batches_that_take_turns_lose_nothing_between_two(clients):
+    loop = AheadLoop(clients=clients, cost_s=network_cost_s, hop_s=0.0005)
+
+    rate = loop.throughput(DURATION_S)
+
+    assert rate >= 0.97 * clients / (2 * network_cost_s(clients // 2))
+    assert loop.sent_ahead >= 0.9 * len(loop.sizes)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_pictures_lose_nothing_between_two_batches(seed):
+    ahead = AheadLoop(clients=32, seed=seed, **PICTURES)
+    after = AheadLoop(clients=32, seed=seed, looks_ahead=False, **PICTURES)
+
+    assert ahead.throughput(DURATION_S) >= 0.98 * 32 / (2 * batch_cost_s(16))
+    assert after.throughput(DURATION_S) <= 32 / (2 * (batch_cost_s(16) + after.hop_s)) + 16
+
+
+@pytest.mark.parametrize("rate", [100, 300, 1000, 1500])
+def test_requests_that_come_at_random_are_not_left_out_of_the_next_batch(rate):
+    options = {"clients": 0, "rate": rate, "answer_s": 0.0001, "read_s": 0.0001, "hop_s": 0.0005}
+    ahead, after = OpenLoop(**options), OpenLoop(looks_ahead=False, **options)
+
+    ahead.run(3 * DURATION_S)
+    after.run(3 * DURATION_S)
+
+    assert ahead.sent_ahead <= 0.03 * len(ahead.sizes)
+    assert mean(ahead.latencies) <= 1.02 * mean(after.latencies)
+
+
+def test_one_batch_of_all_is_never_sent_ahead():
+    loop = AheadLoop(clients=32, turnaround_s=0.0001)
+
+    loop.run(DURATION_S)
+
+    assert loop.sent_ahead <= 2  # after the batches that tell what an item costs

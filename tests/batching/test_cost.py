@@ -62,3 +62,13 @@ def test_neither_part_is_ever_negative(costs):
     cost = noted(*[(size, costs(size)) for size in (1, 8, 32, 16, 2, 32)])
 
     assert 0 <= cost.fixed_s <= max(costs(size) for size in (1, 32)) + 1e-9
+
+
+def test_a_batch_of_another_size_is_foretold():
+    cost = noted(*[(size, 0.010 + 0.0002 * size) for size in (1, 30, 8, 16, 32, 3, 20)])
+
+    assert cost.expected_s(4) == pytest.approx(0.0108)
+
+
+def test_batches_all_alike_are_foretold_as_they_were():
+    assert noted(*[(32, 0.0164)] * 20).expected_s(32) == pytest.approx(0.0164)

@@ -209,3 +209,85 @@ def test_a_requeued_batch_does_not_count_as_running():
         queue.put("draw", task, now=0.1 * MS)
 
     assert queue.take(now=0.1 * MS) is None
+
+
+# -- what may go to a worker before its batch ends
+
+
+def taking_turns(half: int = 4) -> tuple[BatchQueue, float]:
+    """A queue whose clients come back in 8 ms to batches of 10 ms, in two halves; and the time a batch began."""
+    queue, now = queue_of(size=32), 0.0
+    for number in range(half):
+        queue.put("draw", ("a", number), now)
+    queue.take(now)
+    for turn in range(20):
+        for number in range(half):
+            queue.put("draw", (turn, number), now + 8 * MS)
+        now += 10 * MS
+        queue.freed("draw", half, 0.010, now)
+        batch = queue.take(now) or queue.take(now + 5 * MS)  # early on a window opens
+        assert len(batch.tasks) == half
+    return queue, now
+
+
+def test_the_next_batch_is_formed_when_all_of_the_one_before_are_back():
+    queue, now = taking_turns()
+
+    sizes = []
+    for number in range(4):
+        queue.put("draw", number, now + 8 * MS)
+        sizes.append(queue.next_size("draw", running=4))
+
+    assert sizes == [0, 0, 0, 4]
+
+
+def test_a_much_smaller_batch_is_not_sent_ahead():
+    queue, now = taking_turns()
+    queue.freed("draw", 1, 0.010, now)
+    queue.put("draw", "a", now + 8 * MS)
+
+    assert queue.next_size("draw", running=7) == 0
+
+
+def test_nothing_is_sent_ahead_while_others_come_after_a_batch_was_formed():
+    queue, now = taking_turns()
+    sizes = []
+    for turn in range(40):
+        for number in range(4):
+            queue.put("draw", ("back", turn, number), now + 8 * MS)
+        sizes.append(queue.next_size("draw", running=4))
+        if turn < 5:
+            queue.put("draw", ("late", turn), now + 9 * MS)
+            queue.cancel(("late", turn))
+        now += 10 * MS
+        queue.freed("draw", 4, 0.010, now)
+        batch = queue.take(now) or queue.take(now + 5 * MS)
+        assert len(batch.tasks) == 4
+
+    assert sizes[0] == 4
+    assert set(sizes[1:10]) == {0}
+    assert set(sizes[-10:]) == {4}
+
+
+def test_one_of_many_batches_is_not_sent_ahead_so_that_clients_may_be_found_quicker():
+    queue, now = taking_turns()
+    sizes = []
+    for turn in range(64):
+        for number in range(4):
+            queue.put("draw", (turn, number), now + 8 * MS)
+        sizes.append(queue.next_size("draw", running=4))
+        batch = queue.take(now + 8 * MS, lambda _: 4)
+        now += 10 * MS
+        queue.freed("draw", len(batch.tasks), 0.010, now, has_next=True)
+
+    assert sizes.count(0) == 1
+
+
+def test_a_lane_whose_batches_take_no_turns_sends_nothing_ahead():
+    policy = BatchPolicy(max_batch_size=8, takes_turns=False)
+    queue = BatchQueue({"draw": policy})
+    freed(queue, size=4)
+    for number in range(4):
+        queue.put("draw", number, now=9 * MS)
+
+    assert queue.next_size("draw", running=4) == 0

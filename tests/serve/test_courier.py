@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import os
 import signal
 import socket
@@ -9,8 +11,10 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 import requests
+from PIL import Image
 
 from tests.serve.test_look_ahead import counts, wait_for
 from tests.serving import Served, serve
@@ -26,11 +30,12 @@ from pathlib import Path
 import numpy as np
 
 import runway
-from runway.data_types import boolean, number, text, vector
+from runway.data_types import boolean, image, number, text, vector
 from runway_serve.workers.overlap import Overlap
 
 Overlap.is_wanted = lambda self, command: True
 NUMBERS = np.zeros((4, 64))
+PIXELS = np.zeros((4, 128, 128, 3), np.uint8)  # more than travels inside a message
 
 @runway.setup(options={"plus": number(default=0)})
 def setup(options):
@@ -50,6 +55,17 @@ def work(plus, batch):
         NUMBERS[row] = item["n"] + plus
     time.sleep(0.003)
     return [item if isinstance(item, Exception) else NUMBERS[row] for row, item in enumerate(batch)]
+
+@runway.command("paint", inputs={"picture": image, "is_reused": boolean},
+                outputs={"picture": image(default_output_format="PNG")}, batch=True, max_batch_size=4)
+def paint(plus, batch):
+    painted = []
+    for row, item in enumerate(batch):
+        pixels = np.array(item["picture"]) + np.uint8(1)
+        PIXELS[row] = pixels
+        painted.append(PIXELS[row] if item["is_reused"] else pixels)
+    time.sleep(0.003)
+    return painted
 
 @runway.command("hold", inputs={"path": text, "then": text(default="")}, outputs={"path": text},
                 batch=True, max_batch_size=2)
@@ -98,6 +114,34 @@ def test_every_answer_is_that_of_its_call(server):
         assert answer.status_code == 200, answer.text
         value = answer.json()[key]
         return value == n if command == "single" else set(value) == {n}
+
+    with ThreadPoolExecutor(24) as pool:
+        right = list(pool.map(is_right, range(1500)))
+
+    assert right.count(False) == 0
+    assert has_courier(server)
+
+
+def picture(shade: int) -> str:
+    data = io.BytesIO()
+    Image.new("RGB", (128, 128), (shade, shade, shade)).save(data, "PNG")
+    return "data:image/png;base64," + base64.b64encode(data.getvalue()).decode()
+
+
+def shades(answer: requests.Response) -> set[int]:
+    assert answer.status_code == 200, answer.text
+    data = base64.b64decode(answer.json()["picture"].partition(",")[2])
+    return set(np.unique(np.asarray(Image.open(io.BytesIO(data)))).tolist())
+
+
+@pytest.mark.parametrize("is_reused", [True, False])
+def test_every_picture_is_that_of_its_call(server, is_reused):
+    given = [picture(shade) for shade in range(50)]
+
+    def is_right(index: int) -> bool:
+        body = {"picture": given[index % 50], "is_reused": is_reused}
+        answer = server.session.post(f"{server.url}/paint", json=body, timeout=60)
+        return shades(answer) == {index % 50 + 1}
 
     with ThreadPoolExecutor(24) as pool:
         right = list(pool.map(is_right, range(1500)))

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 
 import psutil
 import pytest
@@ -56,6 +57,55 @@ def test_the_next_full_batch_is_at_the_worker_and_the_rest_waits(tmp_path):
 
         assert {call.result() for call in [first, *others]} == {200}
         assert sorted(begun(log)) == list(range(2 * FULL))
+
+
+TURNS = """
+import time
+import runway
+
+@runway.command("work", inputs={"s": runway.number}, outputs={"size": runway.number}, batch=True, max_batch_size=7)
+def work(model, batch):
+    time.sleep(max(item["s"] for item in batch))
+    return [len(batch)] * len(batch)
+
+runway.run()
+"""
+
+
+def test_where_batches_take_turns_the_next_is_at_the_worker_before_the_present_one_ends(tmp_path):
+    script = tmp_path / "turns.py"
+    script.write_text(TURNS)
+    run_s, thinks_s, rounds = 0.050, 0.035, 15  # one thinks while the other's call runs
+    is_held, is_over = Event(), Event()
+    with serve(script, *CPU, "--cpu-workers", "1") as server, ThreadPoolExecutor(2) as pool:
+
+        def work(s: float) -> int:
+            answer = requests.post(f"{server.url}/work", json={"s": s}, timeout=30)
+            return int(answer.json()["size"])
+
+        def first() -> int:
+            for _ in range(rounds):
+                work(run_s)
+                time.sleep(thinks_s)
+            is_held.set()
+            return work(2.0)
+
+        def second() -> set[int]:
+            time.sleep(run_s / 2)
+            sizes = set()
+            while not is_over.is_set():
+                sizes.add(work(run_s))
+                time.sleep(thinks_s)
+            return sizes
+
+        held, others = pool.submit(first), pool.submit(second)
+        try:
+            assert is_held.wait(30)
+            wait_for(lambda: counts(server) == (2, 0))
+            assert held.result() == 1
+        finally:
+            is_over.set()
+        assert 1 in others.result()
 
 
 def test_a_worker_that_dies_loses_only_the_batch_it_began(tmp_path):

@@ -21,6 +21,7 @@ class Worker:
     def __init__(self, gap_s: float, beside_gap_s: float, beside_late_s: float = 0.0) -> None:
         self.overlap = Overlap()
         self.gap_s, self.beside_gap_s, self.beside_late_s = gap_s, beside_gap_s, beside_late_s
+        self.size = 8
 
     def run(self, batches: int, command: str = "a") -> list[bool]:
         """Whether the answers of each batch were left to the courier."""
@@ -29,7 +30,7 @@ class Worker:
             is_beside = self.overlap.is_wanted(command)
             gap_s = self.beside_gap_s if is_beside else self.gap_s
             late_s = self.beside_late_s if is_beside else self.gap_s
-            ran = Ran(command, 8, 0.0, RUN_S, None if is_beside else RUN_S + late_s)
+            ran = Ran(command, self.size, 0.0, RUN_S, None if is_beside else RUN_S + late_s)
             self.overlap.note(ran)
             ran.next_began = RUN_S + gap_s
             ran.delivered = RUN_S + late_s
@@ -61,6 +62,26 @@ def test_both_ways_are_tried_again_after_a_time():
     worker.run(HELD // 2 + TRIAL + 4)
 
     assert set(worker.run(HELD // 2)) == {False}
+
+
+@pytest.mark.parametrize("size", [2, 32])
+def test_both_ways_are_tried_again_when_batches_have_another_size(size):
+    worker = Worker(0.001, 0.002)
+    worker.run(TRIAL + 2)
+    worker.beside_gap_s, worker.size = 0.0001, size
+
+    worker.run(3 * TRIAL)
+
+    assert set(worker.run(HELD // 2)) == {True}
+
+
+def test_sizes_that_differ_a_little_do_not_start_it_anew():
+    worker = Worker(0.001, 0.002)
+    worker.run(TRIAL + 2)
+
+    for size in (6, 10) * 100:
+        worker.size = size
+        assert worker.run(1) == [False]
 
 
 def test_commands_are_judged_apart():
