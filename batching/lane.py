@@ -97,7 +97,7 @@ class Lane(Generic[T]):
         self.return_s = 0.0  # that each client takes, from the end of its batch on
         self.arrived_at = 0.0  # the last of this window; 0 before the first
         self.ended = self.windows = 0
-        self.is_formed = False  # the next batch, see `next_size`
+        self.is_formed = False  # the next batch, see `form_next`
         self.late = 0.0  # tasks that came after that, of late
         self.late_now = 0
         self.came_at = self.freed_at = 0.0  # the newest task, the batch that ended last
@@ -178,8 +178,8 @@ class Lane(Generic[T]):
         self.fill_lapses_at = min(self.fill_until, now + self.fill_gap_s)
         return True
 
-    def next_size(self, running: int) -> int:
-        """How many tasks to send a worker already, for after its batch of `running`; 0 if that should wait for its end.
+    def form_next(self, running: int) -> int:
+        """Form what a worker runs after its batch of `running`, before that ends; the size, 0 if that should be awaited.
 
         Where two batches take turns, the next is as good as formed once all clients of the one before are back, unless
         it is by far the smaller or, of late, others came after that: they would have to wait for one batch more.

@@ -128,9 +128,9 @@ class BatchQueue(Generic[T]):
         if lane.policy.max_batch_size > 1:
             lane.start_filling(size, run_s, now, has_next)
 
-    def next_size(self, command: str, running: int) -> int:
-        """How many tasks may go to a worker whose batch of `running` is about to end; 0 if they should wait."""
-        return self._lane(command).next_size(running)
+    def form_next(self, command: str, running: int) -> int:
+        """How many tasks to send a worker whose batch of `running` is about to end; 0 if they should wait for that."""
+        return self._lane(command).form_next(running)
 
     def expected_s(self, command: str, size: int) -> float:
         """Seconds that a batch of `size` should take, by those that ran."""

@@ -204,4 +204,4 @@ class Feeder:
         full, running = self._full(worker, command), worker.batches[0]
         if full or running.command != command:
             return full
-        return self.queue.next_size(command, len(running.tasks))
+        return self.queue.form_next(command, len(running.tasks))

@@ -16,7 +16,10 @@ SHORTEST_S = 0.002  # a run that is looked at; handing over costs more than shor
 BLOCK = 10  # batches that are tried one way before the other
 BLOCKS = 4
 HELD = 2000  # batches until both are tried again,
-SIZE_CHANGE = 2.0  # or until batches are larger or smaller than they were by this
+HELD_WITHOUT = (
+    400  # if the courier lost: a trial that was disturbed may cost more than many trials do,
+)
+SIZE_CHANGE = 1.5  # or until batches are larger or smaller than they were by this
 SIZE_NEWS = 0.1  # weight of the newest batch in how large they are
 GAIN = 0.99  # what the cost of a call must come down to
 LATENESS = 0.25  # what a second until the answers leave counts, to one until the next batch begins
@@ -117,4 +120,5 @@ class _Trial:
         if self._block == BLOCKS:
             without, beside = median(self._costs[False]), median(self._costs[True])
             self.is_overlapped = beside < GAIN * without
-            self._held, self._judged_size = HELD, self._size
+            self._held = HELD if self.is_overlapped else HELD_WITHOUT
+            self._judged_size = self._size

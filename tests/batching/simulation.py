@@ -152,7 +152,7 @@ class AheadLoop(FrontLoop):
             self.idle = 0
             self.begin(batch.tasks, self.hop_s)
         elif self.running and not self.next_tasks and self.now >= self.nears_end_at:
-            size = self.queue.next_size(COMMAND, len(self.running))
+            size = self.queue.form_next(COMMAND, len(self.running))
             if size and (batch := self.queue.take(self.now, lambda _: size)):
                 self.next_tasks = batch.tasks
                 self.sent_ahead += 1

@@ -236,7 +236,7 @@ def test_the_next_batch_is_formed_when_all_of_the_one_before_are_back():
     sizes = []
     for number in range(4):
         queue.put("draw", number, now + 8 * MS)
-        sizes.append(queue.next_size("draw", running=4))
+        sizes.append(queue.form_next("draw", running=4))
 
     assert sizes == [0, 0, 0, 4]
 
@@ -246,7 +246,7 @@ def test_a_much_smaller_batch_is_not_sent_ahead():
     queue.freed("draw", 1, 0.010, now)
     queue.put("draw", "a", now + 8 * MS)
 
-    assert queue.next_size("draw", running=7) == 0
+    assert queue.form_next("draw", running=7) == 0
 
 
 def test_nothing_is_sent_ahead_while_others_come_after_a_batch_was_formed():
@@ -255,7 +255,7 @@ def test_nothing_is_sent_ahead_while_others_come_after_a_batch_was_formed():
     for turn in range(40):
         for number in range(4):
             queue.put("draw", ("back", turn, number), now + 8 * MS)
-        sizes.append(queue.next_size("draw", running=4))
+        sizes.append(queue.form_next("draw", running=4))
         if turn < 5:
             queue.put("draw", ("late", turn), now + 9 * MS)
             queue.cancel(("late", turn))
@@ -275,7 +275,7 @@ def test_one_of_many_batches_is_not_sent_ahead_so_that_clients_may_be_found_quic
     for turn in range(64):
         for number in range(4):
             queue.put("draw", (turn, number), now + 8 * MS)
-        sizes.append(queue.next_size("draw", running=4))
+        sizes.append(queue.form_next("draw", running=4))
         batch = queue.take(now + 8 * MS, lambda _: 4)
         now += 10 * MS
         queue.freed("draw", len(batch.tasks), 0.010, now, has_next=True)
@@ -290,4 +290,4 @@ def test_a_lane_whose_batches_take_no_turns_sends_nothing_ahead():
     for number in range(4):
         queue.put("draw", number, now=9 * MS)
 
-    assert queue.next_size("draw", running=4) == 0
+    assert queue.form_next("draw", running=4) == 0

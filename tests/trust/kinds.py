@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 import requests
 
@@ -16,6 +17,8 @@ MODEL = Path(__file__).parent / "kf_model.py"
 ONE = ("--gpus", "none", "--cpu-workers", "1")
 TWO = ("--gpus", "none", "--cpu-workers", "2")
 SLACK_S = 4.0  # a busy machine may be this much later than a case says; the bounds are far from what they rule out
+MB = 1 << 20
+SLACK_BYTES = 50 * MB  # "memory under limit + 50 MB"
 JSON = {"Content-Type": "application/json"}
 FOREIGN_WORDS = ("<html", "<!doctype", "/site-packages/", "/runway_serve/")
 
@@ -50,6 +53,14 @@ def wait_for(is_so: Callable[[], object], timeout_s: float = 20.0, what: str = "
 
 def wait_for_workers(server: Served, count: int) -> None:
     wait_for(lambda: server.get("/ready").json()["workers"] == count, what=server.log()[-2000:])
+
+
+def front_memory(server: Served) -> int:
+    """Resident bytes of the front and its master."""
+    children = psutil.Process(server.process.pid).children(recursive=True)
+    fronts = [child for child in children if "runway_serve.front" in " ".join(child.cmdline())]
+    assert fronts
+    return sum(front.memory_info().rss for front in fronts)
 
 
 def raw(server: Served, path: str, body: bytes, **headers: str) -> requests.Response:

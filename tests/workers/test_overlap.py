@@ -8,7 +8,7 @@ import weakref
 import pytest
 
 from runway_serve.workers.courier import Courier
-from runway_serve.workers.overlap import BLOCK, BLOCKS, HELD, Overlap, Ran
+from runway_serve.workers.overlap import BLOCK, BLOCKS, HELD, HELD_WITHOUT, Overlap, Ran
 
 # Of each block the first, and the last of the one before, do not count.
 TRIAL = BLOCKS * (BLOCK + 2) + 1
@@ -51,7 +51,7 @@ def test_the_cheaper_way_is_kept(beside_gap_s, beside_late_s, wanted):
     worker = Worker(0.001, beside_gap_s, beside_late_s)
 
     assert set(worker.run(TRIAL)) == {False, True}
-    assert set(worker.run(HELD // 2)[1:]) == {wanted}
+    assert set(worker.run((HELD if wanted else HELD_WITHOUT) // 2)[1:]) == {wanted}
 
 
 def test_both_ways_are_tried_again_after_a_time():
@@ -61,7 +61,17 @@ def test_both_ways_are_tried_again_after_a_time():
 
     worker.run(HELD // 2 + TRIAL + 4)
 
-    assert set(worker.run(HELD // 2)) == {False}
+    assert set(worker.run(HELD_WITHOUT // 2)) == {False}
+
+
+def test_a_courier_that_lost_is_soon_tried_again():
+    worker = Worker(0.001, 0.002)
+    worker.run(TRIAL + 2)
+    worker.beside_gap_s = 0.0001
+
+    worker.run(HELD_WITHOUT + TRIAL)
+
+    assert set(worker.run(HELD // 2)) == {True}
 
 
 @pytest.mark.parametrize("size", [2, 32])
