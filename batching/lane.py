@@ -179,7 +179,7 @@ class Lane(Generic[T]):
         return True
 
     def form_next(self, running: int) -> int:
-        """Form what a worker runs after its batch of `running`, before that ends; the size, 0 if that should be awaited.
+        """Form what a worker runs after its batch of `running`, before that ends; the size, 0 if it is better awaited.
 
         Where two batches take turns, the next is as good as formed once all clients of the one before are back, unless
         it is by far the smaller or, of late, others came after that: they would have to wait for one batch more.
