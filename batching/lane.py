@@ -186,11 +186,9 @@ class Lane(Generic[T]):
         """
         waiting = len(self.waiting)
         clients = waiting + running
-        if (
-            not (self.policy.takes_turns and waiting and self._takes_turns(clients))
-            or waiting < max(self.freed_size, clients / 3)
-            or (self.ended + 1) % LOOK_AGAIN == 0
-        ):
+        if not (self.policy.takes_turns and waiting and self._takes_turns(clients)):
+            return 0
+        if waiting < max(self.freed_size, clients / 3):
             return 0
         self.is_formed = True
         size = min(waiting, self.fair_size())

@@ -161,6 +161,19 @@ def test_requests_that_come_at_random_are_not_left_out_of_the_next_batch(rate):
     assert mean(ahead.latencies) <= 1.02 * mean(after.latencies)
 
 
+@pytest.mark.parametrize("turnaround_s", [0.012, 0.040])
+def test_clients_that_became_quick_are_waited_for_though_batches_were_sent_ahead(turnaround_s):
+    loop = AheadLoop(clients=16, turnaround_s=turnaround_s)
+
+    def become_quick() -> None:
+        loop.turnaround_s = 0.0001
+
+    loop.at(DURATION_S, become_quick)
+    loop.run(2 * DURATION_S, warm_up_s=1.5 * DURATION_S)
+
+    assert sum(loop.sizes) / len(loop.sizes) >= 15
+
+
 def test_one_batch_of_all_is_never_sent_ahead():
     loop = AheadLoop(clients=32, turnaround_s=0.0001)
 

@@ -269,20 +269,6 @@ def test_nothing_is_sent_ahead_while_others_come_after_a_batch_was_formed():
     assert set(sizes[-10:]) == {4}
 
 
-def test_one_of_many_batches_is_not_sent_ahead_so_that_clients_may_be_found_quicker():
-    queue, now = taking_turns()
-    sizes = []
-    for turn in range(64):
-        for number in range(4):
-            queue.put("draw", (turn, number), now + 8 * MS)
-        sizes.append(queue.form_next("draw", running=4))
-        batch = queue.take(now + 8 * MS, lambda _: 4)
-        now += 10 * MS
-        queue.freed("draw", len(batch.tasks), 0.010, now, has_next=True)
-
-    assert sizes.count(0) == 1
-
-
 def test_a_lane_whose_batches_take_no_turns_sends_nothing_ahead():
     policy = BatchPolicy(max_batch_size=8, takes_turns=False)
     queue = BatchQueue({"draw": policy})
