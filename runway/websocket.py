@@ -80,9 +80,8 @@ class JobConnection:
         if idle_s is not None:
             self._watch(idle_s)
         try:
-            while await self._take(
-                await receive()
-            ):  # the last one is not kept until the next comes
+            # no name for a message: the last one would be kept until the next comes
+            while await self._take(await receive()):
                 pass
         finally:
             if self._idle_timer is not None:

@@ -16,9 +16,7 @@ SHORTEST_S = 0.002  # a run that is looked at; handing over costs more than shor
 BLOCK = 10  # batches that are tried one way before the other
 BLOCKS = 4
 HELD = 2000  # batches until both are tried again,
-HELD_WITHOUT = (
-    400  # if the courier lost: a trial that was disturbed may cost more than many trials do,
-)
+HELD_WITHOUT = 400  # if the courier lost, as a disturbed trial may cost more than many do,
 SIZE_CHANGE = 1.5  # or until batches are larger or smaller than they were by this
 SIZE_NEWS = 0.1  # weight of the newest batch in how large they are
 GAIN = 0.99  # what the cost of a call must come down to

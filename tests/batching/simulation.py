@@ -126,6 +126,9 @@ class FrontLoop(Loop):
     def finish(self, tasks: list[int], run_s: float) -> None:
         self.idle += 1
         self.queue.freed(COMMAND, len(tasks), run_s, self.now)
+        self.answer_all(tasks)
+
+    def answer_all(self, tasks: list[int]) -> None:
         for client in tasks:
             self.in_front(self.answer_s, lambda c=client: self.answer(c))
         self.in_front(0, lambda: self.queue.answered(COMMAND, self.now))
@@ -174,9 +177,7 @@ class AheadLoop(FrontLoop):
         self.queue.freed(COMMAND, len(tasks), run_s, self.now, has_next=bool(following))
         if following:
             self.begin(following, 0.0)
-        for client in tasks:
-            self.in_front(self.answer_s, lambda c=client: self.answer(c))
-        self.in_front(0, lambda: self.queue.answered(COMMAND, self.now))
+        self.answer_all(tasks)
 
 
 @dataclass

@@ -134,11 +134,8 @@ class TestFigures:
 
 class TestTable:
     def test_one_line_a_run(self, server):
-        nap = (
-            "nap",
-            "--body",
-            '{"s": 0.01}',
-        )  # else the generator might be the limit, which adds a warning
+        # quicker calls may make the generator the limit, which adds a warning
+        nap = ("nap", "--body", '{"s": 0.01}')
         ended = bench(server.url, *nap, *QUICK, "--concurrency", "1,2")
 
         assert ended.returncode == 0
